@@ -1,0 +1,42 @@
+# Fairlead. `make run` shows the whole loop; `make test` proves it. `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+API_BINARIES := crm-system-api erp-system-api psa-system-api \
+  quote-to-project-process-api time-to-invoice-process-api invoice-to-cash-process-api control-process-api insight-process-api \
+  executive-dashboard-experience-api client-portal-experience-api staffing-experience-api operations-desk-experience-api
+
+.PHONY: help run demo-reset test check fmt openapi clients contract-test bench new-connector
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+run: ## build, start everything, play one deal from won to paid, stay up (Ctrl-C stops)
+	$(CARGO) build --profile quick --locked -p fairlead
+	target/quick/fairlead demo --data ./data
+
+demo-reset: ## forget everything that `make run` has done
+	rm -rf ./data
+
+test: ## all tests; those that need PostgreSQL say so and are skipped where FAIRLEAD_TEST_POSTGRES is not set
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then $(CARGO) nextest run --workspace --locked --no-fail-fast; \
+	 else $(CARGO) test --workspace --locked --no-fail-fast; fi
+
+check: ## formatter and lints, as errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+fmt: ## format the code
+	$(CARGO) fmt --all
+
+openapi: ## write openapi/ from the code (the tests compare)
+	UPDATE_CONTRACTS=1 $(CARGO) test --workspace --locked contract
+
+clients: ## the vendors' own and third-party client libraries against the twins
+	tests/clients/run
+
+contract-test: ## Schemathesis over every contract
+	tests/contracts/run
+
+bench: ## how fast the engine is on this machine
+	$(CARGO) run --release --locked -p process-engine --example throughput

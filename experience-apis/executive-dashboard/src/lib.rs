@@ -1,0 +1,3 @@
+//! The executive dashboard.
+
+pub mod view;

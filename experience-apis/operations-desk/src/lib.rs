@@ -1,0 +1,3 @@
+//! The operations desk.
+
+pub mod view;

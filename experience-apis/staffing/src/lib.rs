@@ -1,0 +1,1 @@
+//! staffing-experience-api.

@@ -1,0 +1,3 @@
+//! Control: golden records, cross-references, reference data, exceptions, audit.
+
+pub mod matching;

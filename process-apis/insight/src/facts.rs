@@ -1,0 +1,52 @@
+//! The facts that figures are made of, as they were told.
+
+use canonical_model::{
+    AssignmentChanged, DealWon, Fact, InvoiceChanged, InvoiceCreated, PaymentReceived, ProjectActivated,
+    StaffingRequested, WorkPosted,
+};
+
+/// A fact with the id of the event that told it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told<T> {
+    /// Id of the event.
+    pub id: String,
+    /// The fact.
+    pub data: T,
+}
+
+/// Facts by kind, each in the order in which they were told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Deals won.
+    pub won: Vec<Told<DealWon>>,
+    /// Projects activated.
+    pub activated: Vec<Told<ProjectActivated>>,
+    /// Staffing requested.
+    pub requested: Vec<Told<StaffingRequested>>,
+    /// Assignments changed.
+    pub assigned: Vec<Told<AssignmentChanged>>,
+    /// Work posted.
+    pub posted: Vec<Told<WorkPosted>>,
+    /// Invoices made.
+    pub invoiced: Vec<Told<InvoiceCreated>>,
+    /// Invoices changed.
+    pub changed: Vec<Told<InvoiceChanged>>,
+    /// Payments received.
+    pub paid: Vec<Told<PaymentReceived>>,
+}
+
+impl Facts {
+    /// Adds a fact.
+    pub fn push(&mut self, id: String, fact: Fact) {
+        match fact {
+            Fact::DealWon(data) => self.won.push(Told { id, data }),
+            Fact::ProjectActivated(data) => self.activated.push(Told { id, data }),
+            Fact::StaffingRequested(data) => self.requested.push(Told { id, data }),
+            Fact::AssignmentChanged(data) => self.assigned.push(Told { id, data }),
+            Fact::WorkPosted(data) => self.posted.push(Told { id, data }),
+            Fact::InvoiceCreated(data) => self.invoiced.push(Told { id, data }),
+            Fact::InvoiceChanged(data) => self.changed.push(Told { id, data }),
+            Fact::PaymentReceived(data) => self.paid.push(Told { id, data }),
+        }
+    }
+}

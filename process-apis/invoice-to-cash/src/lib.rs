@@ -1,0 +1,3 @@
+//! From invoices and payments to what sales sees of them.
+
+pub mod standing;

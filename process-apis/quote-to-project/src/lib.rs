@@ -1,0 +1,3 @@
+//! From a won deal to a staffed project.
+
+pub mod plan;

@@ -1,0 +1,1 @@
+//! The endpoints that every system API shares.

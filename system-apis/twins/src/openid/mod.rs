@@ -1,0 +1,1 @@
+//! Openid twin.

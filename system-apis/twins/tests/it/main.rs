@@ -1,0 +1,9 @@
+//! The twins over HTTP, as their vendors' clients see them.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail where it stands"
+)]
+
+mod core;
+mod salesforce;
