@@ -5,7 +5,9 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{AssignmentState, BillingMethod, CanonicalId, InvoiceStatus, Minutes, Money, SourceKind};
+use crate::{
+    AssignmentState, BillingMethod, CanonicalId, Currency, InvoiceStatus, Minutes, Money, SourceKind,
+};
 
 /// Which project a fact is about, with what it is reported by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -33,6 +35,8 @@ pub enum Fact {
     DealWon(DealWon),
     /// A won deal became a project on which time can be booked.
     ProjectActivated(ProjectActivated),
+    /// What was agreed about charging a project. Told again when it changes: the last one counts.
+    ContractAgreed(ContractAgreed),
     /// Somebody of a role was asked for.
     StaffingRequested(StaffingRequested),
     /// Planned time of a person was agreed, changed or withdrawn.
@@ -54,6 +58,7 @@ impl Fact {
         match self {
             Self::DealWon(_) => "deal.won",
             Self::ProjectActivated(_) => "project.activated",
+            Self::ContractAgreed(_) => "contract.agreed",
             Self::StaffingRequested(_) => "staffing.requested",
             Self::AssignmentChanged(_) => "assignment.changed",
             Self::WorkPosted(_) => "work.posted",
@@ -105,6 +110,49 @@ pub struct ProjectActivated {
     pub start_date: NaiveDate,
     /// Last day.
     pub end_date: NaiveDate,
+}
+
+/// See [`Fact::ContractAgreed`]. All that billing needs to know of a contract.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ContractAgreed {
+    /// Which project.
+    #[serde(flatten)]
+    pub scope: ProjectScope,
+    /// How it is charged.
+    pub billing_method: BillingMethod,
+    /// Currency of everything that is charged.
+    pub currency: Currency,
+    /// Charges shall not go beyond this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap: Option<Money>,
+    /// The client's purchase order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purchase_order: Option<String>,
+    /// The client pays only against a purchase order.
+    #[serde(default)]
+    pub purchase_order_required: bool,
+    /// Name of the rate card.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_card: Option<String>,
+    /// What is charged when; empty for time and materials, which is charged as posted.
+    #[serde(default)]
+    pub charges: Vec<AgreedCharge>,
+}
+
+/// One charge that a contract names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AgreedCharge {
+    /// Its name within the contract: the same whenever the contract is told.
+    pub id: String,
+    /// What it is for.
+    pub description: String,
+    /// Day it is due. A milestone is charged when it is reached, whatever this says.
+    pub date: NaiveDate,
+    /// How much, net.
+    pub amount: Money,
+    /// Connection and id of the milestone that brings it about, such as `psa/main/77`; absent where the day does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub milestone: Option<String>,
 }
 
 /// See [`Fact::StaffingRequested`].

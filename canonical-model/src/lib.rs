@@ -39,8 +39,8 @@ pub use desk::{
 };
 pub use event::{Event, EventPage};
 pub use fact::{
-    AssignmentChanged, DealWon, Fact, InvoiceChanged, InvoiceCreated, PaymentReceived, ProjectActivated,
-    ProjectScope, StaffingRequested, WorkPosted,
+    AgreedCharge, AssignmentChanged, ContractAgreed, DealWon, Fact, InvoiceChanged, InvoiceCreated,
+    PaymentReceived, ProjectActivated, ProjectScope, StaffingRequested, WorkPosted,
 };
 pub use failure::{Failure, FailureClass, Outcome, Result};
 pub use finance::{

@@ -41,6 +41,8 @@ impl Facts {
         match fact {
             Fact::DealWon(data) => self.won.push(Told { id, data }),
             Fact::ProjectActivated(data) => self.activated.push(Told { id, data }),
+            // What is agreed is no figure; what is charged under it is.
+            Fact::ContractAgreed(_) => {}
             Fact::StaffingRequested(data) => self.requested.push(Told { id, data }),
             Fact::AssignmentChanged(data) => self.assigned.push(Told { id, data }),
             Fact::WorkPosted(data) => self.posted.push(Told { id, data }),
