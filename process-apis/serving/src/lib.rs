@@ -1,1 +1,2 @@
 //! The endpoints that every process API shares.
+pub mod feed;

@@ -1,0 +1,186 @@
+//! Following the change feed of a system of record from a watermark: the safety net under every notice.
+//!
+//! A page is taken in by the transaction that moves the watermark, so a change is never lost and, once taken, does not
+//! come back unless the vendor tells it again. What a change means is up to the caller; nothing is decided here. A
+//! system that does not answer holds up its own feed only, which is asked again with growing pauses.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use canonical_model::{Change, Changes, Failure, Resource, Result};
+use futures_util::future::BoxFuture;
+use persistence::{Database, Tx, cursors};
+use serde::Deserialize;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use validator::Validate;
+
+/// Longest pause after failures, unless the interval is longer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// How a feed is followed.
+#[derive(Debug, Clone, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct FeedSettings {
+    /// Pause between two looks when there is nothing new, in milliseconds.
+    #[validate(range(min = 20, max = 3_600_000))]
+    pub interval_ms: u64,
+    /// Changes asked for at once.
+    #[validate(range(min = 1, max = 1000))]
+    pub page: u32,
+}
+
+/// Asks a system for the changes since a cursor, so many at once.
+pub type Fetch<T> = Arc<dyn Fn(Option<String>, u32) -> BoxFuture<'static, Result<Changes<T>>> + Send + Sync>;
+
+/// Takes one change in, in the transaction that moves the watermark. It fails only where the database does: a change
+/// that makes no sense is put before a person, it does not stop those behind it.
+pub type Take<T> =
+    Arc<dyn for<'t> Fn(&'t mut Tx, Change<T>) -> BoxFuture<'t, Result<()>> + Send + Sync>;
+
+/// A feed that is being followed.
+pub struct Follower {
+    task: JoinHandle<()>,
+    wake: Arc<Notify>,
+    stop: watch::Sender<bool>,
+}
+
+impl Follower {
+    /// Looks now instead of at the end of the pause.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Gives what wakes this follower, for those who learn of changes earlier than it does.
+    #[must_use]
+    pub fn waker(&self) -> Arc<Notify> {
+        Arc::clone(&self.wake)
+    }
+
+    /// Ends after the page in hand.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "feed follower ended abnormally");
+        }
+    }
+}
+
+/// Follows a feed until stopped. `name` is the watermark's: one for each connection and collection, such as
+/// `crm/main opportunities`.
+pub fn follow<T: Resource>(
+    db: Database,
+    name: impl Into<String>,
+    settings: FeedSettings,
+    fetch: Fetch<T>,
+    take: Take<T>,
+) -> Follower {
+    let (stop, stopped) = watch::channel(false);
+    let wake = Arc::new(Notify::new());
+    let feed = Feed {
+        db,
+        name: name.into(),
+        settings,
+        fetch,
+        take,
+    };
+    let task = tokio::spawn(feed.run(Arc::clone(&wake), stopped));
+    Follower { task, wake, stop }
+}
+
+struct Feed<T> {
+    db: Database,
+    name: String,
+    settings: FeedSettings,
+    fetch: Fetch<T>,
+    take: Take<T>,
+}
+
+impl<T: Resource> Feed<T> {
+    async fn run(self, wake: Arc<Notify>, mut stopped: watch::Receiver<bool>) {
+        let interval = Duration::from_millis(self.settings.interval_ms);
+        let mut failures: u32 = 0;
+        while !*stopped.borrow() {
+            let pause = match self.page().await {
+                Ok(true) => {
+                    failures = 0;
+                    continue;
+                }
+                Ok(false) => {
+                    failures = 0;
+                    interval
+                }
+                Err(failure) => {
+                    failures = failures.saturating_add(1);
+                    let pause = pause_after(failures, interval, &failure);
+                    tracing::warn!(feed = %self.name, code = %failure.code, %failure, failures,
+                        pause_ms = %pause.as_millis(), "feed could not be read");
+                    pause
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = wake.notified() => {}
+                _ = stopped.changed() => {}
+            }
+        }
+    }
+
+    /// Takes in the next page; whether more is ready at once.
+    async fn page(&self) -> Result<bool> {
+        let from = {
+            let name = self.name.clone();
+            self.db
+                .read(move |tx| Box::pin(async move { cursors::get(tx, &name).await }))
+                .await?
+        };
+        let changes = (self.fetch)(from.clone(), self.settings.page).await?;
+        if changes.items.is_empty() && from.as_ref() == Some(&changes.next_cursor) {
+            return Ok(changes.more);
+        }
+        let (name, take, more) = (self.name.clone(), Arc::clone(&self.take), changes.more);
+        let count = changes.items.len();
+        let moved = self
+            .db
+            .write(move |tx| {
+                Box::pin(async move {
+                    // Another process may follow the same feed: only the one that saw this watermark moves it.
+                    if cursors::get(tx, &name).await? != from {
+                        return Ok(false);
+                    }
+                    for change in changes.items {
+                        take(tx, change).await?;
+                    }
+                    cursors::set(tx, &name, &changes.next_cursor).await?;
+                    Ok(true)
+                })
+            })
+            .await?;
+        if moved && count > 0 {
+            tracing::debug!(feed = %self.name, count, "changes taken in");
+        }
+        Ok(more)
+    }
+}
+
+/// The pause doubles with every failure in a row; a vendor that names one is given it.
+fn pause_after(failures: u32, interval: Duration, failure: &Failure) -> Duration {
+    let doubled = interval.saturating_mul(2_u32.saturating_pow(failures.min(16)));
+    let asked = Duration::from_millis(failure.retry_after_ms.unwrap_or(0));
+    doubled.min(LONGEST_PAUSE).max(interval).max(asked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_limit_and_give_a_vendor_what_it_asks_for() {
+        let interval = Duration::from_secs(2);
+        let failure = Failure::transient("no_answer", "no answer");
+        assert_eq!(pause_after(1, interval, &failure), Duration::from_secs(4));
+        assert_eq!(pause_after(40, interval, &failure), LONGEST_PAUSE);
+        let asked = failure.retry_after_ms(300_000);
+        assert_eq!(pause_after(1, interval, &asked), Duration::from_secs(300));
+    }
+}
