@@ -38,6 +38,10 @@ pub type Fetch<T> = Arc<dyn Fn(Option<String>, u32) -> BoxFuture<'static, Result
 pub type Take<T> =
     Arc<dyn for<'t> Fn(&'t mut Tx, Change<T>) -> BoxFuture<'t, Result<()>> + Send + Sync>;
 
+/// Takes a page of changes in at once: for feeds so busy that one statement has to stand for many changes.
+pub type TakePage<T> =
+    Arc<dyn for<'t> Fn(&'t mut Tx, Vec<Change<T>>) -> BoxFuture<'t, Result<()>> + Send + Sync>;
+
 /// A feed that is being followed.
 pub struct Follower {
     task: JoinHandle<()>,
@@ -75,6 +79,26 @@ pub fn follow<T: Resource>(
     fetch: Fetch<T>,
     take: Take<T>,
 ) -> Follower {
+    let take_page: TakePage<T> = Arc::new(move |tx, changes| {
+        let take = Arc::clone(&take);
+        Box::pin(async move {
+            for change in changes {
+                take(tx, change).await?;
+            }
+            Ok(())
+        })
+    });
+    follow_pages(db, name, settings, fetch, take_page)
+}
+
+/// As [`follow`], taking each page in at once.
+pub fn follow_pages<T: Resource>(
+    db: Database,
+    name: impl Into<String>,
+    settings: FeedSettings,
+    fetch: Fetch<T>,
+    take: TakePage<T>,
+) -> Follower {
     let (stop, stopped) = watch::channel(false);
     let wake = Arc::new(Notify::new());
     let feed = Feed {
@@ -93,7 +117,7 @@ struct Feed<T> {
     name: String,
     settings: FeedSettings,
     fetch: Fetch<T>,
-    take: Take<T>,
+    take: TakePage<T>,
 }
 
 impl<T: Resource> Feed<T> {
@@ -148,9 +172,7 @@ impl<T: Resource> Feed<T> {
                     if cursors::get(tx, &name).await? != from {
                         return Ok(false);
                     }
-                    for change in changes.items {
-                        take(tx, change).await?;
-                    }
+                    take(tx, changes.items).await?;
                     cursors::set(tx, &name, &changes.next_cursor).await?;
                     Ok(true)
                 })
