@@ -111,7 +111,10 @@ pub struct Faults {
 impl Default for Faults {
     fn default() -> Self {
         Self {
-            state: Mutex::new(State { rules: Vec::new(), random: StdRng::seed_from_u64(0) }),
+            state: Mutex::new(State {
+                rules: Vec::new(),
+                random: StdRng::seed_from_u64(0),
+            }),
             first_seed: AtomicU64::new(0),
         }
     }

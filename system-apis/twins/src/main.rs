@@ -14,6 +14,12 @@ struct Arguments {
     /// Port of the NetSuite twin; 0 = any free one.
     #[arg(long, default_value_t = 8202)]
     netsuite: u16,
+    /// Port of the Kantata twin; 0 = any free one.
+    #[arg(long, default_value_t = 8203)]
+    kantata: u16,
+    /// Port of the OpenID provider; 0 = any free one.
+    #[arg(long, default_value_t = 8290)]
+    openid: u16,
     /// Folder of the journals; without it nothing outlives the program.
     #[arg(long)]
     data: Option<PathBuf>,
@@ -28,6 +34,8 @@ async fn main() -> anyhow::Result<()> {
     let Arguments {
         salesforce,
         netsuite,
+        kantata,
+        openid,
         data,
         seed,
     } = Arguments::parse();
@@ -36,6 +44,8 @@ async fn main() -> anyhow::Result<()> {
         seed,
         salesforce: Some(Place::at(salesforce)),
         netsuite: Some(Place::at(netsuite)),
+        kantata: Some(Place::at(kantata)),
+        openid: Some(Place::at(openid)),
     })?;
     for (name, address) in twins.addresses() {
         tracing::info!(name, address, "twin is listening");

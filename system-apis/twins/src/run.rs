@@ -4,7 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::kantata::{Kantata, KantataSettings};
 use crate::netsuite::{NetSuite, NetSuiteSettings};
+use crate::openid::{OpenId, OpenIdSettings};
 use crate::salesforce::{Salesforce, SalesforceSettings};
 use crate::server::{RunningTwin, Twin, serve};
 use crate::store::{Store, system_clock};
@@ -40,6 +42,10 @@ pub struct TwinsSettings {
     pub salesforce: Option<Place<SalesforceSettings>>,
     /// The ERP.
     pub netsuite: Option<Place<NetSuiteSettings>>,
+    /// The PSA.
+    pub kantata: Option<Place<KantataSettings>>,
+    /// Where people and programs get their tokens.
+    pub openid: Option<Place<OpenIdSettings>>,
 }
 
 impl Default for TwinsSettings {
@@ -49,6 +55,8 @@ impl Default for TwinsSettings {
             seed: 0,
             salesforce: Some(Place::at(8201)),
             netsuite: Some(Place::at(8202)),
+            kantata: Some(Place::at(8203)),
+            openid: Some(Place::at(8290)),
         }
     }
 }
@@ -60,13 +68,22 @@ pub struct RunningTwins {
     pub salesforce: Option<RunningTwin>,
     /// The ERP.
     pub netsuite: Option<RunningTwin>,
+    /// The PSA.
+    pub kantata: Option<RunningTwin>,
+    /// Where people and programs get their tokens.
+    pub openid: Option<RunningTwin>,
 }
 
 impl RunningTwins {
     /// Names and addresses.
     #[must_use]
     pub fn addresses(&self) -> Vec<(&'static str, &str)> {
-        let all = [("salesforce", &self.salesforce), ("netsuite", &self.netsuite)];
+        let all = [
+            ("salesforce", &self.salesforce),
+            ("netsuite", &self.netsuite),
+            ("kantata", &self.kantata),
+            ("openid", &self.openid),
+        ];
         all.into_iter()
             .filter_map(|(name, twin)| Some((name, twin.as_ref()?.base_url.as_str())))
             .collect()
@@ -74,7 +91,8 @@ impl RunningTwins {
 
     /// Stops all of them.
     pub async fn stop(self) {
-        for twin in [self.salesforce, self.netsuite].into_iter().flatten() {
+        let all = [self.salesforce, self.netsuite, self.kantata, self.openid];
+        for twin in all.into_iter().flatten() {
             twin.stop().await;
         }
     }
@@ -90,6 +108,8 @@ pub fn run_all(settings: TwinsSettings) -> io::Result<RunningTwins> {
         seed,
         salesforce,
         netsuite,
+        kantata,
+        openid,
     } = settings;
     if let Some(folder) = &data {
         std::fs::create_dir_all(folder)?;
@@ -98,6 +118,8 @@ pub fn run_all(settings: TwinsSettings) -> io::Result<RunningTwins> {
     Ok(RunningTwins {
         salesforce: start(salesforce, data, seed, "salesforce", Salesforce::new)?,
         netsuite: start(netsuite, data, seed, "netsuite", NetSuite::new)?,
+        kantata: start(kantata, data, seed, "kantata", Kantata::new)?,
+        openid: start(openid, data, seed, "openid", OpenId::new)?,
     })
 }
 

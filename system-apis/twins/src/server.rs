@@ -32,6 +32,8 @@ pub trait Twin: Send + Sync + 'static {
     fn faults(&self) -> &Faults;
     /// Registers the vendor's routes; handlers reach the twin as `web::Data` that this function adds.
     fn configure(self: Arc<Self>, config: &mut ServiceConfig);
+    /// Adds calls of the twin's own to the control surface, below `/_twin`. Most twins have none.
+    fn configure_control(self: Arc<Self>, _config: &mut ServiceConfig) {}
     /// The vendor's answer when it is over its limit.
     fn too_many_requests(&self, retry_after_s: Option<u64>) -> HttpResponse;
     /// The vendor's answer when it fails.
@@ -86,6 +88,7 @@ fn server(twin: Arc<dyn Twin>, listener: TcpListener) -> std::io::Result<Server>
     let server = HttpServer::new(move || {
         let twin = Arc::clone(&twin);
         let for_faults = Arc::clone(&twin);
+        let for_control = Arc::clone(&twin);
         App::new()
             .wrap(from_fn(move |request, next| {
                 meet_faults(Arc::clone(&for_faults), request, next)
@@ -93,7 +96,7 @@ fn server(twin: Arc<dyn Twin>, listener: TcpListener) -> std::io::Result<Server>
             .app_data(web::PayloadConfig::new(160 * 1024 * 1024))
             .app_data(web::JsonConfig::default().limit(64 * 1024 * 1024))
             .app_data(web::Data::from(Arc::clone(&twin)))
-            .configure(control_surface)
+            .configure(|config| control_surface(config, for_control))
             .configure(move |config| twin.configure(config))
     })
     .workers(1)
@@ -190,7 +193,7 @@ async fn truncate(response: ServiceResponse<BoxBody>) -> Answer {
     ))
 }
 
-fn control_surface(config: &mut ServiceConfig) {
+fn control_surface(config: &mut ServiceConfig, twin: Arc<dyn Twin>) {
     config.service(
         web::scope("/_twin")
             .route(
@@ -200,7 +203,8 @@ fn control_surface(config: &mut ServiceConfig) {
             .route("/writes", web::get().to(writes))
             .route("/faults", web::get().to(read_faults))
             .route("/faults", web::put().to(set_faults))
-            .route("/reset", web::post().to(reset)),
+            .route("/reset", web::post().to(reset))
+            .configure(|config| twin.configure_control(config)),
     );
 }
 

@@ -6,4 +6,5 @@
 )]
 
 mod core;
+mod openid;
 mod salesforce;
