@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use validator::Validate;
 
-use crate::{Account, CanonicalId};
+use crate::{Account, CanonicalId, SystemKind};
 
 /// The same thing in one system: canonical id and the system's own id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -252,4 +252,55 @@ pub struct Translation {
     /// The value in the wanted connection; absent when the code is not mapped there, or none was wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
+}
+
+/// Questions for the cross-reference, answered in their order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct ReferenceQuestions {
+    /// The questions.
+    #[validate(length(min = 1, max = 1000))]
+    #[schema(min_items = 1, max_items = 1000)]
+    pub questions: Vec<ReferenceQuestion>,
+}
+
+/// One answer a question, in their order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReferenceAnswers {
+    /// The answers.
+    pub answers: Vec<ReferenceAnswer>,
+}
+
+/// Questions for the mappings, answered in their order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct TranslationQuestions {
+    /// The questions.
+    #[validate(length(min = 1, max = 1000))]
+    #[schema(min_items = 1, max_items = 1000)]
+    pub questions: Vec<TranslationQuestion>,
+}
+
+/// One answer a question, in their order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Translations {
+    /// The answers.
+    pub answers: Vec<Translation>,
+}
+
+/// Asks whether a value from one kind of system may change fields in another. Answered by 200, or by the refusal
+/// `field_not_owned`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct OwnershipCheck {
+    /// Resource name, such as `account`.
+    #[validate(length(min = 1, max = 100))]
+    #[schema(min_length = 1, max_length = 100, example = "account")]
+    pub resource: String,
+    /// Names of the fields that would change.
+    #[validate(length(min = 1, max = 200))]
+    #[schema(min_items = 1, max_items = 200)]
+    pub fields: Vec<String>,
+    /// Where the value comes from.
+    pub origin: SystemKind,
 }

@@ -4,11 +4,12 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use validator::Validate;
 
 use crate::{Currency, Money, Rate, RecordRef, Resource};
 
 /// A company of the firm that keeps books of its own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct LegalEntity {
     /// What it is called.
@@ -30,7 +31,7 @@ impl Resource for LegalEntity {
 }
 
 /// A part of the firm that delivers, across legal entities.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct Region {
     /// What it is called.
@@ -55,7 +56,7 @@ pub enum PeriodState {
 }
 
 /// An accounting period.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct Period {
     /// What it is called, such as `Nov 2026`.
@@ -74,7 +75,7 @@ impl Resource for Period {
 }
 
 /// A rule of tax as the ERP knows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct TaxCode {
     /// What it is called.
@@ -92,7 +93,7 @@ impl Resource for TaxCode {
 }
 
 /// What one unit of a currency costs in another on a day.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct FxRate {
     /// One unit of this.
@@ -112,7 +113,7 @@ impl Resource for FxRate {
 }
 
 /// What a person costs the firm. Encrypted at rest, shown to permitted roles only, never logged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct CostRate {
     /// Whose cost.

@@ -7,6 +7,7 @@
 
 mod account;
 mod billing;
+mod capabilities;
 mod control;
 mod desk;
 mod event;
@@ -16,6 +17,7 @@ mod finance;
 mod insight;
 mod measure;
 mod money;
+mod notice;
 mod opportunity;
 mod ownership;
 mod people;
@@ -29,13 +31,20 @@ pub use billing::{
     BillingEvent, BillingSchedule, CreditNote, Invoice, InvoiceLine, InvoiceStatus, LineSource, Payment,
     PaymentApplication, SourceKind,
 };
+pub use capabilities::{
+    Capabilities, CollectionSupport, ConnectionDetail, ConnectionInfo, Consistency, Filter, Idempotency,
+    Support, Verb,
+};
 pub use control::{
     AccountMatch, AccountMatchRequest, AccountMatchRuling, AuditEntry, CrossReference, GoldenAccount,
-    MappingDomain, MatchCandidate, MatchDecision, MatchReason, ReferenceAnswer, ReferenceMapping,
-    ReferenceQuestion, Translation, TranslationQuestion,
+    MappingDomain, MatchCandidate, MatchDecision, MatchReason, OwnershipCheck, ReferenceAnswer,
+    ReferenceAnswers, ReferenceMapping, ReferenceQuestion, ReferenceQuestions, Translation,
+    TranslationQuestion, TranslationQuestions, Translations,
 };
 pub use desk::{
-    ExceptionCause, ExceptionGroup, ExceptionRecord, ExceptionState, Resolution, ResolutionAction,
+    AssignmentRequest, ExceptionCause, ExceptionGroup, ExceptionRecord, ExceptionState, GroupResolution,
+    InstanceEffectView, InstanceState, InstanceStepState, InstanceStepView, InstanceView, Resolution,
+    ResolutionAccepted, ResolutionAction,
 };
 pub use event::{Event, EventPage};
 pub use fact::{
@@ -49,6 +58,9 @@ pub use finance::{
 pub use insight::{AccountMargin, Figure, InvoiceStanding, Kpi, KpiName, ProjectStanding};
 pub use measure::Minutes;
 pub use money::{Currency, Money, Rate, RatePer, Rounding};
+pub use notice::{
+    Accepted, BillingRunRequest, DealNotice, InvoiceNotice, PostingLineView, PostingState, WorkNotice,
+};
 pub use opportunity::{
     BillingMethod, Contract, Opportunity, OpportunityLine, OpportunityStage, RateCard, RateCardLine,
 };

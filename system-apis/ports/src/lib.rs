@@ -5,7 +5,6 @@
 //! not have is declared in [`Support`] and refused with [`not_supported`], never quietly skipped. A port translates and
 //! nothing else: no database, no retry of writes, no decision that belongs to a process.
 
-mod capabilities;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
@@ -17,7 +16,7 @@ use canonical_model::{
     Write, WriteResult,
 };
 
-pub use capabilities::{Capabilities, CollectionSupport, Consistency, Filter, Idempotency, Support, Verb};
+pub use canonical_model::{Capabilities, CollectionSupport, Consistency, Filter, Idempotency, Support, Verb};
 
 /// The records of one kind in one system.
 ///

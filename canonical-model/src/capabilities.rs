@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use canonical_model::FindBy;
+use crate::FindBy;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -159,4 +159,25 @@ impl Capabilities {
             collections,
         }
     }
+}
+
+/// One connection of a system API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ConnectionInfo {
+    /// Its name in paths, such as `main`.
+    pub name: String,
+    /// Its name in records and cross-references, such as `erp/main`.
+    pub connection: String,
+    /// The vendor and its API version.
+    pub vendor: String,
+}
+
+/// What a connection is and what it can do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ConnectionDetail {
+    /// The connection.
+    #[serde(flatten)]
+    pub info: ConnectionInfo,
+    /// What each of its collections can do.
+    pub collections: Vec<CollectionSupport>,
 }
