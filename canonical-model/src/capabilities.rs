@@ -165,19 +165,11 @@ impl Capabilities {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ConnectionInfo {
     /// Its name in paths, such as `main`.
+    #[schema(example = "main")]
     pub name: String,
     /// Its name in records and cross-references, such as `erp/main`.
+    #[schema(example = "erp/main")]
     pub connection: String,
-    /// The vendor and its API version.
-    pub vendor: String,
-}
-
-/// What a connection is and what it can do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ConnectionDetail {
-    /// The connection.
-    #[serde(flatten)]
-    pub info: ConnectionInfo,
-    /// What each of its collections can do.
-    pub collections: Vec<CollectionSupport>,
+    /// The vendor, and what it can do.
+    pub capabilities: Capabilities,
 }

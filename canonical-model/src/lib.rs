@@ -32,8 +32,7 @@ pub use billing::{
     PaymentApplication, SourceKind,
 };
 pub use capabilities::{
-    Capabilities, CollectionSupport, ConnectionDetail, ConnectionInfo, Consistency, Filter, Idempotency,
-    Support, Verb,
+    Capabilities, CollectionSupport, ConnectionInfo, Consistency, Filter, Idempotency, Support, Verb,
 };
 pub use control::{
     AccountMatch, AccountMatchRequest, AccountMatchRuling, AuditEntry, CrossReference, GoldenAccount,

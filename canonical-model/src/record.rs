@@ -171,6 +171,31 @@ pub enum FindBy {
     Name,
 }
 
+impl FindBy {
+    /// All of them.
+    pub const ALL: [FindBy; 6] = [
+        Self::EffectKey,
+        Self::Code,
+        Self::Email,
+        Self::TaxRegistration,
+        Self::Domain,
+        Self::Name,
+    ];
+
+    /// The word in a query: `effect_key`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::EffectKey => "effect_key",
+            Self::Code => "code",
+            Self::Email => "email",
+            Self::TaxRegistration => "tax_registration",
+            Self::Domain => "domain",
+            Self::Name => "name",
+        }
+    }
+}
+
 /// One record to create or update.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

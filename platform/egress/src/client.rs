@@ -8,12 +8,13 @@ use bytes::{Bytes, BytesMut};
 use canonical_model::{Failure, Result};
 use governor::{DefaultDirectRateLimiter, Quota};
 use http::StatusCode;
+use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use url::Url;
 
 use crate::wire_log::{self, Ending};
-use crate::{Authorizer, CORRELATION_HEADER, EgressSettings, Kind, Request, Response};
+use crate::{Authorizer, CORRELATION_HEADER, EgressSettings, Kind, Request, Response, failure_from_problem};
 
 /// A read is sent at most three times.
 const READ_REPEATS: usize = 2;
@@ -111,6 +112,34 @@ impl HttpClient {
             };
             tokio::time::sleep(delay.max(asked)).await;
         }
+    }
+
+    /// Sends a request to one of our own APIs and takes its answer: the JSON of a success, or the failure that the
+    /// API's problem document carries.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), and whatever failure the API answered.
+    pub async fn call<T: DeserializeOwned>(&self, request: Request) -> Result<T> {
+        self.exchange_with_own(request)
+            .await?
+            .json()
+            .map_err(|failure| self.met(failure))
+    }
+
+    /// As [`call`](Self::call), where the answer of a success has nothing to say.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn tell(&self, request: Request) -> Result<()> {
+        self.exchange_with_own(request).await.map(drop)
+    }
+
+    async fn exchange_with_own(&self, request: Request) -> Result<Response> {
+        let response = self.send(request).await?;
+        if response.status.is_success() {
+            return Ok(response);
+        }
+        Err(self.met(failure_from_problem(&response)))
     }
 
     async fn send_authorized(&self, request: &Request, url: &Url) -> Result<Response> {
