@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use validator::Validate;
 
-use crate::{CanonicalId, Minutes, Money, SourceKind};
+use crate::{BillingMethod, CanonicalId, Minutes, Money, SourceKind};
 
 /// A request was stored; the work goes on behind the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -120,6 +120,12 @@ pub struct PostingLineView {
 pub struct BillingRunRequest {
     /// The last day of work that is charged for.
     pub up_to: NaiveDate,
+    /// Date of the invoices; absent = today.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date: Option<NaiveDate>,
+    /// Only projects that are charged like this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub billing_method: Option<BillingMethod>,
     /// Only this legal entity (canonical code).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[validate(length(min = 1, max = 100))]
