@@ -39,20 +39,24 @@ impl Routes {
     }
 
     /// The refusal of a request that no route took.
-    pub(crate) fn refuse(&self, method: &Method, path: &str) -> HttpResponse {
+    pub(crate) fn refuse(&self, method: &Method, path: &str) -> Result<HttpResponse, Problem> {
         let allowed = self.allowed(path);
         if allowed.is_empty() || allowed.contains(&method.as_str()) {
             let failure = Failure::business("route_not_found", "This API has no such path.");
-            return Problem(failure).error_response();
+            return Err(Problem(failure));
         }
-        let allowed = allowed.join(", ");
-        let message = format!("This path takes {allowed}, not {method}.");
-        let mut answer = Problem(Failure::business("method_not_allowed", message)).error_response();
-        if let Ok(value) = allowed.parse() {
-            answer.headers_mut().insert(ALLOW, value);
-        }
-        answer
+        Ok(method_not_allowed(method, &allowed.join(", ")))
     }
+}
+
+/// The refusal of a method, with those that the path takes.
+pub(crate) fn method_not_allowed(method: &Method, allowed: &str) -> HttpResponse {
+    let message = format!("This path takes {allowed}, not {method}.");
+    let mut answer = Problem(Failure::business("method_not_allowed", message)).error_response();
+    if let Ok(value) = allowed.parse() {
+        answer.headers_mut().insert(ALLOW, value);
+    }
+    answer
 }
 
 fn methods(item: &PathItem) -> Vec<Method> {
@@ -73,6 +77,6 @@ fn methods(item: &PathItem) -> Vec<Method> {
 }
 
 /// The default service of every API.
-pub(crate) async fn answer(request: HttpRequest, routes: web::Data<Routes>) -> HttpResponse {
+pub(crate) async fn answer(request: HttpRequest, routes: web::Data<Routes>) -> Result<HttpResponse, Problem> {
     routes.refuse(request.method(), request.path())
 }

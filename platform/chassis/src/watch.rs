@@ -7,7 +7,10 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use actix_web::http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, ResponseError, web};
 use canonical_model::{Failure, FailureClass};
@@ -18,8 +21,9 @@ use tracing::{Instrument, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::correlation::{self, CORRELATION, CorrelationId};
-use crate::fallback::Routes;
+use crate::fallback::{self, Routes};
 use crate::problem::Problem;
+use crate::session;
 
 /// What is the same for every request of an API.
 pub(crate) struct Watch {
@@ -48,7 +52,7 @@ pub(crate) async fn watch(
             let outcome = guarded(next.call(request), limit).await;
             let outcome = outcome.map(|answer| answer.map_into_boxed_body()).map(normalised);
             record(api, method.as_str(), began.elapsed(), &outcome);
-            with_correlation(outcome, &id)
+            finished(outcome.map(session::readable), &id)
         })
         .instrument(span)
         .await
@@ -84,34 +88,58 @@ fn normalised(answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     }
     let request = answer.request().clone();
     let routes = request.app_data::<web::Data<Routes>>();
+    let allowed = answer.headers().get(ALLOW).and_then(|value| value.to_str().ok());
     let ours = match (status, routes) {
-        (StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED, Some(routes)) => {
-            routes.refuse(request.method(), request.path())
+        (StatusCode::METHOD_NOT_ALLOWED, _) => {
+            fallback::method_not_allowed(request.method(), allowed.unwrap_or_default())
         }
+        (StatusCode::NOT_FOUND, Some(routes)) => routes
+            .refuse(request.method(), request.path())
+            .unwrap_or_else(|problem| problem.error_response()),
         _ => Problem(Failure::business("bad_request", "The request cannot be read.")).error_response(),
     };
     answer.into_response(ours)
 }
 
-fn with_correlation(
+/// The headers that every answer has.
+fn finished(
     outcome: Result<ServiceResponse<BoxBody>, Error>,
     id: &CorrelationId,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let Ok(value) = HeaderValue::from_str(&id.0) else {
-        return outcome;
-    };
     match outcome {
         Ok(mut answer) => {
-            answer.headers_mut().insert(correlation::HEADER, value);
+            add_headers(answer.headers_mut(), id);
             Ok(answer)
         }
         Err(error) => {
             let mut answer = error.error_response();
-            answer.headers_mut().insert(correlation::HEADER, value);
+            add_headers(answer.headers_mut(), id);
             Err(InternalError::from_response(error, answer).into())
         }
     }
 }
+
+/// The correlation id, and what keeps a browser from doing more with an answer than it should. A handler's own word on
+/// caching or content policy stands.
+fn add_headers(headers: &mut HeaderMap, id: &CorrelationId) {
+    if let Ok(value) = HeaderValue::from_str(&id.0) {
+        headers.insert(correlation::HEADER, value);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    for (name, value) in [
+        (CACHE_CONTROL, "no-store"),
+        (CONTENT_SECURITY_POLICY, CONTENT_POLICY),
+    ] {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+}
+
+/// Everything from this API itself; images and styles also inline, as charts and the documentation need them.
+const CONTENT_POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; \
+     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 fn span(api: &str, request: &ServiceRequest, id: &CorrelationId) -> Span {
     let span = tracing::info_span!(

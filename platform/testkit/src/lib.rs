@@ -3,8 +3,11 @@
 //! Only tests depend on it. It fails a test by panicking, as an assertion does.
 #![expect(
     clippy::expect_used,
-    clippy::panic,
     reason = "a helper of tests ends the test it helps; there is no caller that could do better"
+)]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "an index into JSON answers null where there is nothing"
 )]
 
 mod contract;
@@ -19,14 +22,26 @@ pub use refusals::{check_refusals, problem_of};
 
 /// An HTTP client for tests: it follows no redirects, so that a test sees what was answered.
 #[must_use]
+pub fn http() -> reqwest::Client {
+    builder().build().expect("a plain HTTP client")
+}
+
+/// As [`http`], trusting one authority more: the PEM of a test's own certificate.
+#[must_use]
+pub fn http_trusting(pem: &str) -> reqwest::Client {
+    let certificate = reqwest::Certificate::from_pem(pem.as_bytes()).expect("a certificate in PEM");
+    builder()
+        .add_root_certificate(certificate)
+        .build()
+        .expect("an HTTP client")
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "tests call the APIs under test, not the outside"
 )]
-pub fn http() -> reqwest::Client {
+fn builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .timeout(std::time::Duration::from_secs(30))
-        .build()
-        .expect("a plain HTTP client")
 }

@@ -3,6 +3,7 @@
 //! The API keeps nothing: the cookie is the session. It is encrypted, `HttpOnly` and `SameSite=Lax`, holds the access
 //! token that the issuer made for this API, and ends with that token.
 
+mod readable;
 mod seal;
 mod sign_in;
 
@@ -23,6 +24,7 @@ use url::form_urlencoded;
 
 use crate::auth::{Issuer, Verifier};
 use crate::secret::Reference;
+pub(crate) use readable::readable;
 use seal::Seal;
 
 /// How people sign in to an API with pages.
@@ -151,9 +153,7 @@ pub(crate) fn access_token(request: &HttpRequest) -> Result<Option<String>, Fail
 
 /// Where to send a person who must sign in first; `None` where a program is calling, or the API has no pages.
 pub(crate) fn sign_in_location(request: &HttpRequest) -> Option<String> {
-    request.app_data::<web::Data<Sessions>>()?;
-    let accepts = request.headers().get("accept")?.to_str().ok()?;
-    if request.method() != Method::GET || !accepts.contains("text/html") {
+    if request.method() != Method::GET || !is_read_by_a_person(request) {
         return None;
     }
     let here: String = form_urlencoded::byte_serialize(request.uri().to_string().as_bytes()).collect();
@@ -188,6 +188,16 @@ pub fn check_csrf(request: &HttpRequest, field: &str) -> Result<(), Failure> {
 
 fn current(request: &HttpRequest) -> Option<Session> {
     request.app_data::<web::Data<Sessions>>()?.session(request)
+}
+
+/// Whether this is a browser that shows pages of this API.
+fn is_read_by_a_person(request: &HttpRequest) -> bool {
+    let accepts = request
+        .headers()
+        .get("accept")
+        .and_then(|value| value.to_str().ok());
+    request.app_data::<web::Data<Sessions>>().is_some()
+        && accepts.is_some_and(|text| text.contains("text/html"))
 }
 
 fn is_cross_site(request: &HttpRequest) -> bool {
