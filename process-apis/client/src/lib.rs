@@ -1,1 +1,21 @@
-//! process-client.
+//! The callers of the process APIs, over canonical structs.
+//!
+//! One client for each API, and two parts that several have in common: [`ProcessClient`] for instances and events, and
+//! [`DeskClient`] for exceptions. A failure that an API answers comes back as it is there.
+
+mod act;
+mod api;
+mod control;
+mod desk;
+mod insight;
+mod process;
+mod processes;
+
+pub use egress::ClientSettings;
+
+pub use act::Act;
+pub use control::{AuditQuery, ControlClient, MappingQuery};
+pub use desk::{DeskClient, ExceptionQuery};
+pub use insight::{InsightClient, InvoiceQuery, Window};
+pub use process::{EventQuery, InstanceQuery, ProcessClient};
+pub use processes::{InvoiceToCashClient, PostingLineQuery, QuoteToProjectClient, TimeToInvoiceClient};
