@@ -45,7 +45,8 @@ impl Drop for TelemetryGuard {
 /// # Errors
 /// When the log filter cannot be read or the endpoint not used.
 pub fn start_telemetry(binary: &str, settings: &TelemetrySettings) -> anyhow::Result<TelemetryGuard> {
-    let filter = EnvFilter::try_new(&settings.level)
+    // The server library tells of each of its threads; an operator who wants that says `actix_server=info`.
+    let filter = EnvFilter::try_new(format!("actix_server=warn,{}", settings.level))
         .with_context(|| format!("telemetry.level: `{}` is not a filter", settings.level))?;
     let logs: Box<dyn Layer<Registry> + Send + Sync> = match settings.format {
         LogFormat::Json => tracing_subscriber::fmt::layer()

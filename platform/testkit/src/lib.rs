@@ -15,7 +15,7 @@ mod database;
 mod issuer;
 mod refusals;
 
-pub use contract::check_contract;
+pub use contract::{check_contract, contract_findings};
 pub use database::test_database;
 pub use issuer::{Issuer, Person};
 pub use refusals::{check_refusals, problem_of};

@@ -2,6 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
+use utoipa::openapi::RefOr;
 
 use crate::support::{Sample, contract};
 
@@ -31,6 +32,36 @@ async fn the_served_contract_is_the_printed_one_and_complete() {
         assert!(create["responses"][status].is_object(), "{status}");
     }
     assert!(served["paths"]["/v1/invoices"]["get"]["responses"]["413"].is_null());
+}
+
+#[test]
+fn a_contract_is_told_what_it_lacks() {
+    assert_eq!(testkit::contract_findings(&contract()), Vec::<String>::new());
+    let mut poor = contract();
+    let operation = poor
+        .paths
+        .paths
+        .values_mut()
+        .find_map(|item| item.post.as_mut())
+        .unwrap();
+    operation.operation_id = Some("List".to_owned());
+    operation.description = None;
+    operation.security = None;
+    let RefOr::T(parameter) = &mut operation.parameters.as_mut().unwrap()[0] else {
+        panic!("a parameter in place");
+    };
+    parameter.description = None;
+    operation.responses.responses.remove("200");
+    let findings = testkit::contract_findings(&poor).join("\n");
+    for lacking in [
+        "operation id",
+        "description",
+        "security",
+        "parameter Idempotency-Key",
+        "not a refusal",
+    ] {
+        assert!(findings.contains(lacking), "{lacking} is not in: {findings}");
+    }
 }
 
 #[tokio::test]
