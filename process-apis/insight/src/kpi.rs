@@ -315,7 +315,7 @@ pub fn earned(facts: &Facts, project: &ProjectActivated, to: NaiveDate, costs: &
 }
 
 fn cost_of(work: &WorkPosted, costs: &Costs) -> Option<Money> {
-    costs.by_line.get(&work.line_id).copied().or(work.spent)
+    costs.by_line.get(&work.line_id).copied()
 }
 
 fn margin_variance(facts: &Facts, window: &Window, costs: &Costs) -> Result<Figure> {

@@ -1,0 +1,4 @@
+//! Golden records.
+
+pub mod list;
+pub mod read;

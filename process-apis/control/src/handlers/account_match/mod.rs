@@ -1,0 +1,4 @@
+//! Matching of accounts.
+
+pub mod create;
+pub mod rule;

@@ -1,0 +1,4 @@
+//! Cross-references.
+
+pub mod note;
+pub mod query;

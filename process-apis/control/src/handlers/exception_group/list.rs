@@ -1,0 +1,23 @@
+//! What waits for a person, by cause.
+
+use actix_web::{get, web};
+use canonical_model::ExceptionGroup;
+use chassis::{Allowed, Handled, Problem};
+
+use crate::permissions::ReadExceptions;
+use crate::{Control, desk};
+
+/// List exception groups
+///
+/// Open exceptions of all processes by cause, with the money that waits; mending a cause lets its group be tried again.
+#[utoipa::path(
+    operation_id = "exception_groups_list",
+    tag = "exceptions",
+    responses((status = 200, description = "One group a cause, the most urgent first", body = Vec<ExceptionGroup>), Problem),
+    security(("bearer" = ["exceptions:read"]))
+)]
+#[get("/v1/exception-groups")]
+async fn list(_allowed: Allowed<ReadExceptions>, control: web::Data<Control>) -> Handled<Vec<ExceptionGroup>> {
+    let groups = control.database.read(|tx| Box::pin(async move { desk::groups(tx).await })).await?;
+    Ok(web::Json(groups))
+}

@@ -1,0 +1,4 @@
+//! Exceptions of one cause.
+
+pub mod list;
+pub mod resolve;

@@ -1,0 +1,5 @@
+//! Mappings of reference data.
+
+pub mod list;
+pub mod remove;
+pub mod set;

@@ -1,0 +1,3 @@
+//! Ownership of fields.
+
+pub mod check;

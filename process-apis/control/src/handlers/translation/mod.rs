@@ -1,0 +1,3 @@
+//! Translations by mappings.
+
+pub mod query;

@@ -1,0 +1,55 @@
+//! What all parts of an engine share, without the types of its processes.
+
+use canonical_model::{CanonicalId, Event};
+use chrono::{DateTime, Utc};
+use persistence::Database;
+use serde_json::Value;
+use tokio::sync::Notify;
+
+use crate::EngineSettings;
+use crate::fault::Faults;
+use crate::outline::Outline;
+
+pub(crate) struct Core {
+    pub(crate) db: Database,
+    pub(crate) settings: EngineSettings,
+    /// The API, as the source of events.
+    pub(crate) source: String,
+    /// This engine, as the owner of leases.
+    pub(crate) owner: String,
+    pub(crate) outlines: Vec<Outline>,
+    /// There may be an instance to work on.
+    pub(crate) work: Notify,
+    /// There may be a person's decision to carry out.
+    pub(crate) decisions: Notify,
+    pub(crate) faults: Faults,
+}
+
+impl Core {
+    pub(crate) fn event(&self, kind: &str, subject: &str, correlation_id: &str, data: Value) -> Event {
+        Event {
+            specversion: "1.0".to_owned(),
+            id: CanonicalId::generate().to_string(),
+            source: self.source.clone(),
+            kind: kind.to_owned(),
+            subject: subject.to_owned(),
+            time: Utc::now(),
+            correlation_id: correlation_id.to_owned(),
+            data,
+        }
+    }
+
+    /// The outline of a process at a version.
+    pub(crate) fn outline(&self, process: &str, version: i64) -> Option<&Outline> {
+        self.outlines.iter().find(|o| o.name == process && i64::from(o.version) == version)
+    }
+
+    pub(crate) fn lease_end(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        now + millis(self.settings.lease_ms)
+    }
+}
+
+/// A span of time, cut where it is longer than any calendar.
+pub(crate) fn millis(ms: u64) -> chrono::TimeDelta {
+    chrono::TimeDelta::milliseconds(i64::try_from(ms).unwrap_or(i64::MAX / 1_000_000).min(i64::MAX / 1_000_000))
+}

@@ -1,0 +1,3 @@
+//! Facts.
+
+pub mod list;

@@ -1,0 +1,4 @@
+//! Projects.
+
+pub mod list;
+pub mod read;

@@ -1,0 +1,3 @@
+//! Notices about invoices.
+
+pub mod create;

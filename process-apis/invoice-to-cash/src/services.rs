@@ -1,0 +1,48 @@
+//! What the steps of both processes work with.
+
+use std::sync::Arc;
+
+use canonical_model::{Resource, SystemKind};
+use process_client::{ControlClient, InsightClient};
+use process_engine::StepContext;
+use system_client::{Remote, SystemClient};
+
+/// A step's context.
+pub type Ctx = StepContext<Services>;
+
+/// Shared by every step.
+#[derive(Clone)]
+pub struct Services {
+    /// Where the books are kept.
+    pub erp: SystemClient,
+    /// Where sales works.
+    pub crm: SystemClient,
+    /// Cross-references.
+    pub control: ControlClient,
+    /// Margins.
+    pub insight: InsightClient,
+    /// Name of the CRM's connection.
+    pub crm_connection: Arc<str>,
+    /// See [`crate::settings::AccountSettings::wait_for_insight_s`].
+    pub wait_for_insight_s: i64,
+}
+
+impl Services {
+    /// A collection of an ERP connection such as `erp/main`.
+    #[must_use]
+    pub fn erp<T: Resource>(&self, connection: &str) -> Remote<T> {
+        self.erp.collection(connection.split_once('/').map_or(connection, |(_, name)| name))
+    }
+
+    /// A collection of the CRM.
+    #[must_use]
+    pub fn crm<T: Resource>(&self) -> Remote<T> {
+        self.crm.collection(&self.crm_connection)
+    }
+
+    /// The CRM's connection as cross-references and messages say it, such as `crm/main`.
+    #[must_use]
+    pub fn crm_name(&self) -> String {
+        format!("{}/{}", SystemKind::Crm.word(), self.crm_connection)
+    }
+}
