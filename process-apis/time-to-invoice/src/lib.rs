@@ -1,5 +1,35 @@
-//! From approved time and expenses to invoices.
+//! Time-to-Invoice Process API: approved time and expenses into the books, and from there to invoices.
+//!
+//! The processes are in [`posting::process`], [`billing::process`] and [`correction`]; what a change of the PSA means is
+//! decided in [`news`], what a line is checked for in [`validation`], what an invoice says in [`charge`].
 
+pub mod billing;
 pub mod charge;
+mod control;
+pub mod correction;
+mod dispatch;
+pub mod edits;
+mod facts;
+mod handlers;
+pub mod intake;
 pub mod line;
+pub mod news;
+mod permissions;
+pub mod posting;
+mod routes;
+mod running;
+mod services;
+mod settings;
+mod state;
+pub mod store;
+mod systems;
 pub mod validation;
+
+pub use routes::{contract, routes};
+pub use running::{Running, migrate, run};
+pub use services::Services;
+pub use settings::Settings;
+pub use state::{MIGRATIONS, TimeToInvoice};
+
+/// What a step of this API works with.
+pub type Ctx = process_engine::StepContext<Services>;

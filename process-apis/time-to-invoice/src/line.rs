@@ -4,31 +4,14 @@
 //! approved minute and cent stands in exactly one of the states below.
 
 use canonical_model::{
-    ApprovalState, CanonicalId, Currency, Expense, Failure, Minutes, Money, Rate, Rounding, SourceKind,
-    Sourced, TimeEntry,
+    ApprovalState, CanonicalId, Currency, Expense, Failure, Minutes, Money, Rate, RecordRef, Rounding,
+    SourceKind, Sourced, TimeEntry,
 };
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use utoipa::ToSchema;
 
-/// Where a line stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LineState {
-    /// Approved, waits to be posted.
-    Queued,
-    /// Being posted by a batch.
-    Posting,
-    /// In the ERP.
-    Posted,
-    /// Waits for a person.
-    Excepted,
-    /// A person decided that it shall not be posted.
-    Skipped,
-    /// Its approval was withdrawn before it was posted.
-    Withdrawn,
-}
+pub use canonical_model::PostingState as LineState;
 
 /// What a line is of, as the PSA says it. References are ids of the PSA.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +78,52 @@ impl Work {
             Self::Expense(expense) if expense.billable => Some(expense.amount.rounded(Rounding::HalfUp)),
             _ => None,
         }
+    }
+
+    /// Who worked or spent: the e-mail address where the PSA says it, its id where not.
+    #[must_use]
+    pub fn person(&self) -> &str {
+        let person = match self {
+            Self::Time(entry) => &entry.person,
+            Self::Expense(expense) => &expense.person,
+        };
+        person.label.as_deref().unwrap_or(&person.id)
+    }
+
+    /// When it was approved, as far as the PSA tells.
+    #[must_use]
+    pub fn approved_at(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Time(entry) => entry.approved_at,
+            Self::Expense(expense) => expense.approved_at,
+        }
+    }
+
+    /// SHA-256 over what two entries have in common when one of them was most likely booked twice.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let id = |r: &Option<RecordRef>| r.as_ref().map_or_else(String::new, |r| r.id.clone());
+        let parts = match self {
+            Self::Time(entry) => [
+                entry.person.id.clone(),
+                entry.project.id.clone(),
+                id(&entry.task),
+                id(&entry.role),
+                entry.date.to_string(),
+                entry.minutes.count().to_string(),
+                entry.note.clone().unwrap_or_default(),
+            ],
+            Self::Expense(expense) => [
+                expense.person.id.clone(),
+                expense.project.id.clone(),
+                id(&expense.task),
+                expense.category.id.clone(),
+                expense.date.to_string(),
+                expense.amount.to_string(),
+                expense.note.clone().unwrap_or_default(),
+            ],
+        };
+        hex::encode(Sha256::digest(serde_json::to_vec(&parts).unwrap_or_default()))
     }
 
     /// SHA-256 over everything that a posting depends on: a change of it after posting needs a correction.
@@ -193,10 +222,13 @@ impl PostingLine {
     }
 }
 
-/// From an entry as the PSA has it.
+/// From an entry as the PSA has it. What the person costs is nobody's business here and is not kept.
 #[must_use]
 pub fn time_work(entry: &Sourced<TimeEntry>) -> Work {
-    Work::Time(entry.data.clone())
+    Work::Time(TimeEntry {
+        cost_rate: None,
+        ..entry.data.clone()
+    })
 }
 
 /// From an expense as the PSA has it.
@@ -216,7 +248,7 @@ pub fn total(currency: Currency, lines: &[PostingLine]) -> canonical_model::Resu
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use canonical_model::{RatePer, RecordRef};
+    use canonical_model::RatePer;
     use rust_decimal::dec;
 
     pub(crate) fn time() -> TimeEntry {

@@ -41,7 +41,7 @@ pub struct Limits {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// What is wrong.
-    pub failure: Failure,
+    pub failure: Box<Failure>,
     /// Such as `role:psa/main:117`; empty where each line is a case of its own.
     pub subject: String,
 }
@@ -53,7 +53,7 @@ pub struct Refusal {
 pub fn check(line: &PostingLine, known: &Known, periods: &[Period], limits: &Limits) -> Result<(), Refusal> {
     let refuse = |code: &str, message: String, subject: String| {
         Err(Refusal {
-            failure: Failure::business(code, message),
+            failure: Box::new(Failure::business(code, message)),
             subject,
         })
     };
@@ -67,7 +67,7 @@ pub fn check(line: &PostingLine, known: &Known, periods: &[Period], limits: &Lim
         return refuse(
             "project_not_mapped",
             message,
-            format!("project:{connection}:{project}"),
+            format!("project_code:{connection}:{project}"),
         );
     }
     if known.project_closed {
@@ -94,7 +94,7 @@ pub fn check(line: &PostingLine, known: &Known, periods: &[Period], limits: &Lim
     check_amounts(line, limits)?;
     check_period(line.work.date(), periods).map_err(|failure| Refusal {
         subject: period_subject(line.work.date()),
-        failure,
+        failure: Box::new(failure),
     })?;
     if let Some(other) = &known.duplicate_of {
         let message = format!(
@@ -112,13 +112,15 @@ fn check_references(line: &PostingLine, known: &Known) -> Result<(), Refusal> {
         Work::Time(entry) => (&entry.person, entry.task.as_ref()),
         Work::Expense(expense) => (&expense.person, expense.task.as_ref()),
     };
+    // `what` is also the word of the mapping that mends it: setting that mapping retries the whole group.
     let refuse = |code: &str, what: &str, id: &str| {
         let message = format!(
-            "{what} {id} of {} has no counterpart in the ERP; map it and retry the group",
+            "{} {id} of {} has no counterpart in the ERP; map it and retry the group",
+            what.replace('_', " "),
             describe(line)
         );
         Err(Refusal {
-            failure: Failure::business(code, message),
+            failure: Box::new(Failure::business(code, message)),
             subject: format!("{what}:{connection}:{id}"),
         })
     };
@@ -137,15 +139,17 @@ fn check_references(line: &PostingLine, known: &Known) -> Result<(), Refusal> {
                     describe(line)
                 );
                 Err(Refusal {
-                    failure: Failure::business("missing_role", message),
+                    failure: Box::new(Failure::business("missing_role", message)),
                     subject: format!("person:{connection}:{}", person.id),
                 })
             }
             _ => Ok(()),
         },
-        Work::Expense(expense) if known.category.is_none() => {
-            refuse("category_not_mapped", "category", &expense.category.id)
-        }
+        Work::Expense(expense) if known.category.is_none() => refuse(
+            "expense_category_not_mapped",
+            "expense_category",
+            &expense.category.id,
+        ),
         Work::Expense(_) => Ok(()),
     }
 }
@@ -153,7 +157,7 @@ fn check_references(line: &PostingLine, known: &Known) -> Result<(), Refusal> {
 fn check_amounts(line: &PostingLine, limits: &Limits) -> Result<(), Refusal> {
     let own = |code: &str, message: String| {
         Err(Refusal {
-            failure: Failure::business(code, message),
+            failure: Box::new(Failure::business(code, message)),
             subject: String::new(),
         })
     };
@@ -176,7 +180,7 @@ fn check_amounts(line: &PostingLine, limits: &Limits) -> Result<(), Refusal> {
                 );
                 let message = format!("{} is charged to the client but has no rate", describe(line));
                 return Err(Refusal {
-                    failure: Failure::business("missing_rate", message),
+                    failure: Box::new(Failure::business("missing_rate", message)),
                     subject,
                 });
             }
@@ -297,7 +301,7 @@ mod tests {
         };
         assert_eq!(
             code_and_subject(&as_line(&entry), &unknown_project, &open),
-            pair("project_not_mapped", "project:psa/main:31")
+            pair("project_not_mapped", "project_code:psa/main:31")
         );
         let unmapped_role = Known {
             role: None,

@@ -1,0 +1,327 @@
+//! What looks for work that is due: batches of waiting lines, cases for the desk, billing runs, sweeps of the PSA.
+//!
+//! Each look is one pass over what the database says; it takes no input and can be repeated at any time. A failure is
+//! logged and met by the next look.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use canonical_model::{
+    CanonicalId, ExceptionState, Expense, Failure, Resolution, ResolutionAction, Result, SourceKind,
+    TimeEntry,
+};
+use chrono::Utc;
+use persistence::Tx;
+use process_engine::{Engine, ExceptionFilter, InstanceFilter, Start};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::billing::start::{self, Occasion};
+use crate::correction::{self, Correction};
+use crate::intake;
+use crate::line::LineState;
+use crate::news::Arrival;
+use crate::posting::process::{self, Batch};
+use crate::services::Services;
+use crate::settings::{Intake, Settings};
+use crate::store::{self, posting::Group};
+
+/// Groups that one look begins batches for, and cases that it tells.
+const AT_ONCE: u32 = 200;
+
+/// Looks for work until it is told to stop.
+#[derive(Clone)]
+pub(crate) struct Dispatcher {
+    /// What it works with.
+    pub(crate) services: Arc<Services>,
+    /// Where it starts instances.
+    pub(crate) engine: Engine<Services>,
+    /// The PSA, such as `psa/main`.
+    pub(crate) psa: String,
+    /// How the PSA is followed.
+    pub(crate) intake: Intake,
+}
+
+impl Dispatcher {
+    /// Starts looking.
+    pub(crate) fn start(self, settings: &Settings, tasks: &TaskTracker, stop: &CancellationToken) {
+        let pauses = [
+            Duration::from_millis(settings.posting.interval_ms),
+            Duration::from_millis(settings.billing.interval_ms),
+            // A sweep has its own clock in the database; this is how often it is looked at.
+            Duration::from_secs(60),
+        ];
+        let [posting, billing, sweeps] = pauses;
+        let gather = Duration::from_millis(settings.posting.gather_ms);
+        tasks.spawn(self.clone().look_for_lines(posting, gather, stop.clone()));
+        tasks.spawn(self.clone().look_for_charges(billing, stop.clone()));
+        tasks.spawn(self.look_for_sweeps(sweeps, stop.clone()));
+    }
+
+    async fn look_for_lines(self, pause: Duration, gather: Duration, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let more = match self.begin_batches().await {
+                Ok(more) => more,
+                Err(failure) => {
+                    tracing::warn!(code = %failure.code, %failure, "waiting lines could not be given to batches");
+                    false
+                }
+            };
+            for (what, result) in [
+                ("changes after posting", self.tell_changes().await),
+                ("unreadable changes", self.tell_unreadable().await),
+                ("overtaken exceptions", self.close_overtaken().await),
+            ] {
+                if let Err(failure) = result {
+                    tracing::warn!(code = %failure.code, %failure, what, "the desk could not be told");
+                }
+            }
+            if more {
+                continue;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.services.waiting.notified() => tokio::time::sleep(gather).await,
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// Gives waiting lines to batches, one for each group; whether more wait.
+    ///
+    /// # Errors
+    /// Failures of the database.
+    pub(crate) async fn begin_batches(&self) -> Result<bool> {
+        let groups = self
+            .services
+            .db
+            .read(|tx| Box::pin(store::posting::queued_groups(tx, AT_ONCE)))
+            .await?;
+        let more = groups.len() >= usize::try_from(AT_ONCE).unwrap_or(usize::MAX);
+        let mut full = false;
+        for group in groups {
+            full |= self.begin_batch(group).await?;
+        }
+        Ok(more || full)
+    }
+
+    /// Gives the oldest waiting lines of a group to a batch, in the transaction that starts it; whether it is full.
+    async fn begin_batch(&self, group: Group) -> Result<bool> {
+        let (engine, size) = (self.engine.clone(), self.services.posting.batch_size);
+        let lines = self
+            .services
+            .db
+            .write(move |tx| {
+                Box::pin(async move {
+                    let key = CanonicalId::generate().to_string();
+                    let lines = store::posting::claim(tx, &group, &key, size, Utc::now()).await?;
+                    if lines == 0 {
+                        return Ok(0);
+                    }
+                    let charge = store::posting::charge_of_batch(tx, &key).await?;
+                    let batch = Batch::new(group, lines, charge);
+                    start_in(&engine, tx, process::NAME, &key, &batch).await?;
+                    Ok(lines)
+                })
+            })
+            .await?;
+        Ok(lines >= u64::from(size))
+    }
+
+    /// Starts a case for each line that changed after it was posted; lines that did not get into the books take their
+    /// news themselves.
+    async fn tell_changes(&self) -> Result<()> {
+        let engine = self.engine.clone();
+        self.services
+            .db
+            .write(move |tx| {
+                Box::pin(async move {
+                    for changed in store::desk::tell_news(tx, AT_ONCE).await? {
+                        if changed.line.state == LineState::Posted {
+                            let (key, case) = Correction::of_line(&changed);
+                            start_in(&engine, tx, correction::NAME, &key, &case).await?;
+                            continue;
+                        }
+                        let line = changed.line;
+                        store::desk::clear_news(tx, &[line.id]).await?;
+                        let arrival = Arrival {
+                            source_id: line.source_id,
+                            changed_at: Utc::now(),
+                            news: changed.news,
+                        };
+                        let kind = line.work.kind();
+                        store::intake::take_in(tx, &line.connection, kind, vec![arrival], Utc::now()).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    async fn tell_unreadable(&self) -> Result<()> {
+        let engine = self.engine.clone();
+        self.services
+            .db
+            .write(move |tx| {
+                Box::pin(async move {
+                    for change in store::desk::tell_unreadable(tx, AT_ONCE).await? {
+                        let (key, case) = Correction::of_unreadable(&change);
+                        start_in(&engine, tx, correction::NAME, &key, &case).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Closes exceptions of lines that the PSA has changed or withdrawn since: nobody need decide about them any more.
+    async fn close_overtaken(&self) -> Result<()> {
+        let overtaken = self
+            .services
+            .db
+            .read(|tx| Box::pin(store::desk::overtaken(tx, AT_ONCE)))
+            .await?;
+        let mut by_batch: BTreeMap<String, Vec<CanonicalId>> = BTreeMap::new();
+        for (line, batch) in overtaken {
+            by_batch.entry(batch).or_default().push(line);
+        }
+        for (batch, lines) in by_batch {
+            let open = self.open_exceptions(&batch).await?;
+            for line in lines {
+                if let Some(exception) = open.get(&line.to_string()) {
+                    self.close(*exception).await?;
+                }
+                let batch = batch.clone();
+                self.services
+                    .db
+                    .write(move |tx| {
+                        Box::pin(async move { store::desk::overtaken_is_closed(tx, line, &batch).await })
+                    })
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The open exceptions of a batch by the lines that they are about.
+    async fn open_exceptions(&self, batch: &str) -> Result<BTreeMap<String, CanonicalId>> {
+        let filter = InstanceFilter {
+            process: Some(process::NAME.to_owned()),
+            business_key: Some(batch.to_owned()),
+            ..InstanceFilter::default()
+        };
+        let instance = self.engine.instances(filter).await?.items.into_iter().next();
+        let Some(instance) = instance else {
+            return Ok(BTreeMap::new());
+        };
+        let mut filter = ExceptionFilter {
+            instance_id: Some(instance.id),
+            limit: Some(1000),
+            ..ExceptionFilter::default()
+        };
+        let mut open = BTreeMap::new();
+        loop {
+            let page = self.engine.exceptions(filter.clone()).await?;
+            let waits = |state| matches!(state, ExceptionState::Open | ExceptionState::Assigned);
+            let found = page.items.into_iter().filter(|exception| waits(exception.state));
+            open.extend(found.map(|exception| (exception.business_key, exception.id)));
+            match page.next_cursor {
+                Some(cursor) => filter.cursor = Some(cursor),
+                None => return Ok(open),
+            }
+        }
+    }
+
+    async fn close(&self, exception: CanonicalId) -> Result<()> {
+        let resolution = Resolution {
+            action: ResolutionAction::Skip,
+            reason: Some("the PSA has changed or withdrawn the entry since".to_owned()),
+            answer: None,
+        };
+        match self
+            .engine
+            .resolve_exception(exception, resolution, "fairlead")
+            .await
+        {
+            Ok(_) => Ok(()),
+            // A person was quicker.
+            Err(failure) if failure.code == "already_closed" || failure.code == "already_retrying" => Ok(()),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn look_for_charges(self, pause: Duration, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let (engine, settings) = (self.engine.clone(), self.services.billing.clone());
+            let begun = self.services.db.write(move |tx| {
+                Box::pin(async move {
+                    tx.lock("billing runs").await?;
+                    start::what_is_due(&engine, tx, &settings, &Occasion::by_itself(Utc::now())).await
+                })
+            });
+            match begun.await {
+                Ok(0) => {}
+                Ok(runs) => tracing::info!(runs, "began billing runs that are due"),
+                Err(failure) => {
+                    tracing::warn!(code = %failure.code, %failure, "billing runs could not be begun")
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    async fn look_for_sweeps(self, pause: Duration, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            for kind in [SourceKind::TimeEntry, SourceKind::Expense] {
+                if let Err(failure) = self.sweep_if_due(kind).await {
+                    let kind = store::kind_word(kind);
+                    tracing::warn!(code = %failure.code, %failure, kind, "the PSA could not be swept");
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    async fn sweep_if_due(&self, kind: SourceKind) -> Result<(), Failure> {
+        let (now, settings) = (Utc::now(), &self.intake);
+        let hours = settings.sweep_interval_hours;
+        let due = intake::next_sweep(&self.services.db, &self.psa, kind, hours).await?;
+        // The first look at a PSA is the feed's, which begins with everything.
+        let Some(due) = due else {
+            return intake::note_sweep(&self.services.db, &self.psa, kind, now).await;
+        };
+        if due > now {
+            return Ok(());
+        }
+        match kind {
+            SourceKind::Expense => {
+                intake::sweep::<Expense>(&self.services, &self.psa, settings.sweep_days, now).await
+            }
+            _ => intake::sweep::<TimeEntry>(&self.services, &self.psa, settings.sweep_days, now).await,
+        }
+    }
+}
+
+async fn start_in<S: serde::Serialize + Sync>(
+    engine: &Engine<Services>,
+    tx: &mut Tx,
+    process: &str,
+    business_key: &str,
+    state: &S,
+) -> Result<()> {
+    let start = Start {
+        process,
+        business_key,
+        correlation_id: &Uuid::now_v7().to_string(),
+        state,
+    };
+    engine.start_in(tx, start).await.map(|_| ())
+}

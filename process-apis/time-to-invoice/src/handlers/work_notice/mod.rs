@@ -1,0 +1,3 @@
+//! Notices that work may have changed in the PSA.
+
+pub(crate) mod create;

@@ -1,0 +1,8 @@
+//! Approved time and expenses into the books, in batches.
+
+pub mod draft;
+pub mod place;
+pub mod process;
+pub mod references;
+mod send;
+mod steps;
