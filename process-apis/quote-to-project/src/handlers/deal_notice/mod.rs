@@ -1,0 +1,3 @@
+//! Notices that a deal may have been won.
+
+pub mod create;

@@ -1,0 +1,3 @@
+//! One handler a file.
+
+pub mod deal_notice;
