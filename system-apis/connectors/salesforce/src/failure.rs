@@ -252,3 +252,150 @@ pub(crate) fn of_sign_in(response: &Response) -> Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use canonical_model::FailureClass::{Business, Fault, Transient};
+    use canonical_model::Outcome::{NotApplied, Unknown};
+
+    const ASKED: Asked<'static> = Asked {
+        what: "writing account 001",
+        limit_pause_ms: 60_000,
+    };
+
+    fn answered(status: u16, body: &str, kind: Kind) -> Failure {
+        let response = Response {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: http::HeaderMap::new(),
+            body: body.to_owned().into(),
+            kind,
+        };
+        of_answer(&response, ASKED)
+    }
+
+    #[test]
+    fn each_refusal_of_a_write_has_its_class_code_and_outcome() {
+        let cases = [
+            (
+                403,
+                "REQUEST_LIMIT_EXCEEDED",
+                Transient,
+                "vendor_limit_reached",
+                NotApplied,
+            ),
+            (400, "UNABLE_TO_LOCK_ROW", Transient, "record_locked", NotApplied),
+            (
+                400,
+                "REQUIRED_FIELD_MISSING",
+                Business,
+                "required_field_missing",
+                NotApplied,
+            ),
+            (
+                400,
+                "FIELD_CUSTOM_VALIDATION_EXCEPTION",
+                Business,
+                "validation_rule_refused",
+                NotApplied,
+            ),
+            (
+                400,
+                "DUPLICATES_DETECTED",
+                Business,
+                "duplicates_detected",
+                NotApplied,
+            ),
+            (400, "DUPLICATE_VALUE", Business, "duplicate_value", NotApplied),
+            (
+                400,
+                "INVALID_CROSS_REFERENCE_KEY",
+                Business,
+                "reference_not_found",
+                NotApplied,
+            ),
+            (404, "ENTITY_IS_DELETED", Business, "record_deleted", NotApplied),
+            (404, "NOT_FOUND", Business, "not_found", NotApplied),
+            (401, "INVALID_SESSION_ID", Fault, "sign_in_refused", NotApplied),
+            (403, "API_DISABLED_FOR_ORG", Fault, "access_missing", NotApplied),
+            (400, "INVALID_FIELD", Fault, "field_not_visible", NotApplied),
+            (
+                400,
+                "JSON_PARSER_ERROR",
+                Fault,
+                "request_refused_as_wrong",
+                NotApplied,
+            ),
+            (400, "SOMETHING_NEW", Fault, "unknown_vendor_code", NotApplied),
+            (500, "SOMETHING_NEW", Fault, "unknown_vendor_code", Unknown),
+            (500, "UNKNOWN_EXCEPTION", Transient, "vendor_error", Unknown),
+            (
+                503,
+                "SERVER_UNAVAILABLE",
+                Transient,
+                "vendor_unavailable",
+                Unknown,
+            ),
+        ];
+        for (status, vendor_code, class, code, outcome) in cases {
+            let body =
+                format!(r#"[{{"message":"Some\n  text","errorCode":"{vendor_code}","fields":["Name"]}}]"#);
+            let failure = answered(status, &body, Kind::Write);
+            assert_eq!(
+                (failure.class, failure.code.as_str(), failure.outcome),
+                (class, code, outcome),
+                "{vendor_code}"
+            );
+            assert!(
+                failure.message.contains("writing account 001: Some text"),
+                "{}",
+                failure.message
+            );
+            assert_eq!(
+                answered(status, &body, Kind::Read).outcome,
+                NotApplied,
+                "{vendor_code}"
+            );
+        }
+        assert!(
+            answered(
+                400,
+                r#"[{"message":"x","errorCode":"SOMETHING_NEW"}]"#,
+                Kind::Write
+            )
+            .message
+            .contains("SOMETHING_NEW")
+        );
+    }
+
+    #[test]
+    fn an_answer_that_is_no_json_is_judged_by_its_status() {
+        let page = "<html>Down for maintenance</html>";
+        let cases = [
+            (502, Transient, "vendor_unavailable", Unknown),
+            (420, Transient, "vendor_limit_reached", NotApplied),
+            (412, Business, "version_conflict", NotApplied),
+            (414, Fault, "unexpected_answer", NotApplied),
+        ];
+        for (status, class, code, outcome) in cases {
+            let failure = answered(status, page, Kind::Write);
+            assert_eq!(
+                (failure.class, failure.code.as_str(), failure.outcome),
+                (class, code, outcome)
+            );
+        }
+        let several =
+            r#"["/services/data/v62.0/sobjects/Account/001","/services/data/v62.0/sobjects/Account/002"]"#;
+        assert_eq!(answered(300, several, Kind::Write).code, "key_not_unique");
+    }
+
+    #[test]
+    fn a_bulk_error_is_taken_apart() {
+        let refusal =
+            bulk_refusal("FIELD_CUSTOM_VALIDATION_EXCEPTION:Close date: must be later:CloseDate --");
+        assert_eq!(
+            (refusal.code.as_str(), refusal.message.as_str()),
+            ("FIELD_CUSTOM_VALIDATION_EXCEPTION", "Close date: must be later")
+        );
+    }
+}

@@ -365,3 +365,38 @@ pub(crate) struct SignInRefusal {
     #[serde(default)]
     pub(crate) error_description: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rust_decimal::dec;
+
+    #[test]
+    fn amounts_keep_every_digit_both_ways() {
+        let text = r#"{"Id":"001","Amount":9007199254740993.17,"Big":1.5E7,"Small":0.10,"Account":{"Total":-3},"None":null}"#;
+        let record: Record = serde_json::from_str(text).unwrap();
+        let read = |path| record.decimal(path).unwrap();
+        assert_eq!(read("Amount"), Some(dec!(9007199254740993.17)));
+        assert_eq!(
+            (read("Big"), read("Small"), read("Account.Total")),
+            (Some(dec!(15000000)), Some(dec!(0.1)), Some(dec!(-3)))
+        );
+        assert_eq!(read("None"), None);
+        assert_eq!(
+            record.decimal("Gone").unwrap_err().code,
+            "field_missing_in_answer"
+        );
+        let mut fields = Fields::default();
+        fields.put("Amount", dec!(9007199254740993.17));
+        let written = serde_json::to_string(&Batch {
+            all_or_none: false,
+            records: vec![Row {
+                object: "X",
+                identity: ("id", "1"),
+                fields: &fields,
+            }],
+        });
+        let expected = r#"{"allOrNone":false,"records":[{"attributes":{"type":"X"},"id":"1","Amount":9007199254740993.17}]}"#;
+        assert_eq!(written.unwrap(), expected);
+    }
+}
