@@ -35,6 +35,9 @@ pub struct Api<S> {
     pub state: S,
 }
 
+/// Puts data into the configuration of a worker.
+pub type PutData = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
+
 /// What an API may bring besides.
 #[derive(Default)]
 pub struct Extras {
@@ -42,6 +45,8 @@ pub struct Extras {
     pub readiness: Option<Readiness>,
     /// Signing in of people, for APIs with pages.
     pub sessions: Option<SessionSettings>,
+    /// What handlers of a shared crate need besides the API's own state, put in as `web::Data`.
+    pub data: Option<PutData>,
 }
 
 /// A server that listens. Dropping it without [`RunningApi::stop`] ends it at once.
@@ -115,17 +120,19 @@ where
     let listener = TcpListener::bind((http.bind.as_str(), http.port))
         .with_context(|| format!("{} cannot listen on {}:{}", api.name, http.bind, http.port))?;
     let base_url = base_url(&listener, http)?;
+    let data = extras.data.clone();
     let common = Common::new(&api, http, auth, extras, &base_url)?;
     let stopping = common.stopping.as_ref().clone();
     telemetry::install_metrics();
 
     let (name, routes, state) = (api.name, api.routes, api.state);
     let server = HttpServer::new(move || {
-        let common = common.clone();
+        let (common, data) = (common.clone(), data.clone());
         App::new()
             .app_data(web::Data::new(state.clone()))
             .wrap(from_fn(watch::watch))
             .configure(|config| common.configure(config))
+            .configure(|config| data.iter().for_each(|put| put(config)))
             .into_utoipa_app()
             .configure(routes)
             .into_app()

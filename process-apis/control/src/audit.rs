@@ -47,7 +47,8 @@ pub async fn append(tx: &mut Tx, entries: &[Entry], now_ms: i64) -> Result<()> {
         return Ok(());
     }
     // The update comes first: it locks the head, so that the chain has one writer at a time.
-    tx.execute("UPDATE audit_head SET seq = seq WHERE id = 1", Vec::new()).await?;
+    tx.execute("UPDATE audit_head SET seq = seq WHERE id = 1", Vec::new())
+        .await?;
     let head = tx
         .one("SELECT seq, hash FROM audit_head WHERE id = 1", Vec::new())
         .await?
@@ -72,7 +73,12 @@ pub async fn append(tx: &mut Tx, entries: &[Entry], now_ms: i64) -> Result<()> {
         )
         .await?;
     }
-    tx.execute("UPDATE audit_head SET seq = $1, hash = $2 WHERE id = 1", args![seq, hash]).await.map(drop)
+    tx.execute(
+        "UPDATE audit_head SET seq = $1, hash = $2 WHERE id = 1",
+        args![seq, hash],
+    )
+    .await
+    .map(drop)
 }
 
 /// Lines with a greater number than `after`, oldest first; of one subject unless it is empty.
@@ -136,7 +142,14 @@ pub fn verify(before: &str, entries: &[AuditEntry]) -> Result<()> {
 
 fn hash_of(before: &str, seq: i64, at_ms: i64, entry: &Entry) -> String {
     let line = json!([
-        before, seq, at_ms, entry.actor, entry.action, entry.subject, entry.detail, entry.correlation_id
+        before,
+        seq,
+        at_ms,
+        entry.actor,
+        entry.action,
+        entry.subject,
+        entry.detail,
+        entry.correlation_id
     ]);
     hex::encode(Sha256::digest(line.to_string()))
 }
@@ -154,4 +167,3 @@ fn from_row(row: &Row) -> Result<AuditEntry> {
         hash: row.text("hash")?,
     })
 }
-

@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use canonical_model::{
-    CanonicalId, Currency, ExceptionCause, ExceptionGroup, ExceptionRecord, ExceptionState, Failure, Money, Result,
+    CanonicalId, Currency, ExceptionCause, ExceptionGroup, ExceptionRecord, ExceptionState, Failure, Money,
+    Result,
 };
 use persistence::{Migration, Row, Tx, args};
 use rust_decimal::Decimal;
@@ -61,7 +62,10 @@ pub async fn take(tx: &mut Tx, process_api: &str, record: &ExceptionRecord) -> R
         Failure::fault("unwritable_record", "an exception cannot be written").with_detail(e.to_string())
     })?;
     let open = !matches!(record.state, ExceptionState::Resolved | ExceptionState::Skipped);
-    let (minor, currency) = match record.money_at_risk.and_then(|m| minor_units(m).map(|n| (n, m.currency))) {
+    let (minor, currency) = match record
+        .money_at_risk
+        .and_then(|m| minor_units(m).map(|n| (n, m.currency)))
+    {
         Some((minor, currency)) => (Some(minor), Some(currency.code().to_owned())),
         None => (None, None),
     };
@@ -98,7 +102,10 @@ pub async fn take(tx: &mut Tx, process_api: &str, record: &ExceptionRecord) -> R
 /// Business `not_found`.
 pub async fn read(tx: &mut Tx, id: CanonicalId) -> Result<(String, ExceptionRecord)> {
     let row = tx
-        .one("SELECT process_api, record FROM desk_exceptions WHERE id = $1", args![id])
+        .one(
+            "SELECT process_api, record FROM desk_exceptions WHERE id = $1",
+            args![id],
+        )
         .await?
         .ok_or_else(|| Failure::business("not_found", format!("there is no exception {id}")))?;
     Ok((row.text("process_api")?, row.json("record")?))
@@ -189,12 +196,20 @@ pub async fn causes_about(tx: &mut Tx, subject: &str) -> Result<Vec<ExceptionCau
     )
     .await?
     .iter()
-    .map(|row| Ok(ExceptionCause { code: row.text("code")?, subject: subject.to_owned() }))
+    .map(|row| {
+        Ok(ExceptionCause {
+            code: row.text("code")?,
+            subject: subject.to_owned(),
+        })
+    })
     .collect()
 }
 
 fn add(groups: &mut BTreeMap<(String, String), (ExceptionGroup, CanonicalId)>, row: &Row) -> Result<()> {
-    let cause = ExceptionCause { code: row.text("code")?, subject: row.text("subject")? };
+    let cause = ExceptionCause {
+        code: row.text("code")?,
+        subject: row.text("subject")?,
+    };
     let (oldest_at, due_at) = (row.time("oldest_ms")?, row.time("due_ms")?);
     let count = u64::try_from(row.int("open_count")?).unwrap_or(0);
     let key = (cause.code.clone(), cause.subject.clone());
@@ -214,7 +229,9 @@ fn add(groups: &mut BTreeMap<(String, String), (ExceptionGroup, CanonicalId)>, r
     group.due_at = group.due_at.min(due_at);
     if let Some(currency) = row.opt_text("currency")? {
         let currency: Currency = currency.parse()?;
-        group.money_at_risk.push(Money::from_minor(row.int("money_minor")?, currency));
+        group
+            .money_at_risk
+            .push(Money::from_minor(row.int("money_minor")?, currency));
     }
     Ok(())
 }
@@ -224,7 +241,11 @@ fn add(groups: &mut BTreeMap<(String, String), (ExceptionGroup, CanonicalId)>, r
 fn minor_units(money: Money) -> Option<i64> {
     use rust_decimal::prelude::ToPrimitive;
     let scale = Decimal::from(10_i64.checked_pow(money.currency.minor_units())?);
-    money.rounded(canonical_model::Rounding::HalfUp).amount.checked_mul(scale)?.to_i64()
+    money
+        .rounded(canonical_model::Rounding::HalfUp)
+        .amount
+        .checked_mul(scale)?
+        .to_i64()
 }
 
 /// The contract's word for a state.

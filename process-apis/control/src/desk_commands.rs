@@ -22,7 +22,10 @@ pub(crate) async fn assign(
     act: &Act,
 ) -> Result<ExceptionRecord> {
     let (process_api, _) = find(control, id).await?;
-    let record = owner(control, &process_api)?.desk().assign(id, assignment, act).await?;
+    let record = owner(control, &process_api)?
+        .desk()
+        .assign(id, assignment, act)
+        .await?;
     let taken = record.clone();
     // The event says the same in a moment; the person sees it now.
     control
@@ -43,7 +46,10 @@ pub(crate) async fn resolve(
     check_reason(resolution)?;
     let (process_api, record) = find(control, id).await?;
     check_duties(control, &record.cause, resolution, actor).await?;
-    owner(control, &process_api)?.desk().resolve(id, resolution, act).await
+    owner(control, &process_api)?
+        .desk()
+        .resolve(id, resolution, act)
+        .await
 }
 
 /// Decides about all open exceptions of a cause.
@@ -67,7 +73,11 @@ pub(crate) async fn retry_about(control: &Control, subject: &str) -> Result<u64>
         .await?;
     let mut retried = 0;
     for cause in causes {
-        let resolution = Resolution { action: ResolutionAction::Retry, reason: None, answer: None };
+        let resolution = Resolution {
+            action: ResolutionAction::Retry,
+            reason: None,
+            answer: None,
+        };
         let group = GroupResolution { cause, resolution };
         retried += send_to_owners(control, &group, &Act::once()).await?.exceptions;
     }
@@ -82,26 +92,45 @@ async fn send_to_owners(control: &Control, group: &GroupResolution, act: &Act) -
         .await?;
     let mut exceptions = 0;
     for process_api in owners {
-        exceptions += owner(control, &process_api)?.desk().resolve_group(group, act).await?.exceptions;
+        exceptions += owner(control, &process_api)?
+            .desk()
+            .resolve_group(group, act)
+            .await?
+            .exceptions;
     }
     Ok(ResolutionAccepted { exceptions })
 }
 
 async fn find(control: &Control, id: CanonicalId) -> Result<(String, ExceptionRecord)> {
-    control.database.read(move |tx| Box::pin(async move { desk::read(tx, id).await })).await
+    control
+        .database
+        .read(move |tx| Box::pin(async move { desk::read(tx, id).await }))
+        .await
 }
 
 fn owner<'a>(control: &'a Control, process_api: &str) -> Result<&'a ProcessClient> {
     control.processes.get(process_api).ok_or_else(|| {
-        Failure::fault("process_api_unknown", format!("the settings name no address of {process_api}"))
+        Failure::fault(
+            "process_api_unknown",
+            format!("the settings name no address of {process_api}"),
+        )
     })
 }
 
 fn check_reason(resolution: &Resolution) -> Result<()> {
-    let needed = matches!(resolution.action, ResolutionAction::Skip | ResolutionAction::Compensate);
-    let given = resolution.reason.as_deref().is_some_and(|reason| !reason.trim().is_empty());
+    let needed = matches!(
+        resolution.action,
+        ResolutionAction::Skip | ResolutionAction::Compensate
+    );
+    let given = resolution
+        .reason
+        .as_deref()
+        .is_some_and(|reason| !reason.trim().is_empty());
     if needed && !given {
-        return Err(Failure::business("reason_missing", "say why the work shall not be done"));
+        return Err(Failure::business(
+            "reason_missing",
+            "say why the work shall not be done",
+        ));
     }
     Ok(())
 }
@@ -113,7 +142,10 @@ async fn check_duties(
     resolution: &Resolution,
     actor: &str,
 ) -> Result<()> {
-    if !matches!(resolution.action, ResolutionAction::Retry | ResolutionAction::Answer) {
+    if !matches!(
+        resolution.action,
+        ResolutionAction::Retry | ResolutionAction::Answer
+    ) {
         return Ok(());
     }
     let subject = cause.subject.clone();

@@ -26,14 +26,24 @@ pub(crate) fn follow_all(control: &Control) -> Vec<EventFollower> {
             let fetch: FetchEvents = Arc::new(move |after| {
                 let client = client.clone();
                 Box::pin(async move {
-                    let query = EventQuery { after, limit: Some(PAGE), wait_ms: Some(WAIT_MS) };
+                    let query = EventQuery {
+                        after,
+                        limit: Some(PAGE),
+                        wait_ms: Some(WAIT_MS),
+                    };
                     client.events(&query).await
                 })
             });
             let process_api = *name;
             let take: TakeEvents =
                 Arc::new(move |tx, events| Box::pin(async move { take(tx, process_api, &events).await }));
-            follow_events(control.database.clone(), format!("events {name}"), fetch, take, Arc::new(|| {}))
+            follow_events(
+                control.database.clone(),
+                format!("events {name}"),
+                fetch,
+                take,
+                Arc::new(|| {}),
+            )
         })
         .collect()
 }
@@ -61,7 +71,11 @@ async fn take(tx: &mut Tx, process_api: &str, events: &[Event]) -> Result<()> {
 }
 
 fn entry(event: &Event) -> Entry {
-    let actor = event.data.get("actor").and_then(|a| a.as_str()).unwrap_or(&event.source);
+    let actor = event
+        .data
+        .get("actor")
+        .and_then(|a| a.as_str())
+        .unwrap_or(&event.source);
     Entry {
         actor: actor.to_owned(),
         action: event.kind.clone(),

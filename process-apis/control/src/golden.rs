@@ -51,7 +51,11 @@ pub struct Asker {
 ///
 /// # Errors
 /// The database fails.
-pub async fn match_account(tx: &mut Tx, request: &AccountMatchRequest, asker: &Asker) -> Result<AccountMatch> {
+pub async fn match_account(
+    tx: &mut Tx,
+    request: &AccountMatchRequest,
+    asker: &Asker,
+) -> Result<AccountMatch> {
     take_turn(tx).await?;
     if let Some(id) = references::canonical_id_of(tx, RESOURCE, &request.connection, &request.id).await? {
         return Ok(AccountMatch {
@@ -95,7 +99,10 @@ pub async fn rule(tx: &mut Tx, ruling: &AccountMatchRuling, asker: &Asker) -> Re
     let canonical_id = match (ruling.canonical_id, known) {
         (Some(id), _) if read(tx, id).await?.is_some() => id,
         (Some(id), _) => {
-            return Err(Failure::business("not_found", format!("there is no golden account {id}")));
+            return Err(Failure::business(
+                "not_found",
+                format!("there is no golden account {id}"),
+            ));
         }
         // The same ruling twice: a company of its own stays the one that the first made.
         (None, Some(id)) => id,
@@ -103,13 +110,25 @@ pub async fn rule(tx: &mut Tx, ruling: &AccountMatchRuling, asker: &Asker) -> Re
     };
     remember(tx, canonical_id, request, asker.now_ms).await?;
     let decided = AccountMatch {
-        decision: if ruling.canonical_id.is_some() { MatchDecision::Matched } else { MatchDecision::New },
+        decision: if ruling.canonical_id.is_some() {
+            MatchDecision::Matched
+        } else {
+            MatchDecision::New
+        },
         canonical_id: Some(canonical_id),
         reasons: vec![MatchReason::Person],
         explanation: format!("{} decided: {}", asker.actor, ruling.reason),
         candidates: Vec::new(),
     };
-    record(tx, "account.ruled", request, &decided, Some(&ruling.reason), asker).await?;
+    record(
+        tx,
+        "account.ruled",
+        request,
+        &decided,
+        Some(&ruling.reason),
+        asker,
+    )
+    .await?;
     Ok(decided)
 }
 
@@ -119,7 +138,10 @@ pub async fn rule(tx: &mut Tx, ruling: &AccountMatchRuling, asker: &Asker) -> Re
 /// The database fails.
 pub async fn read(tx: &mut Tx, id: CanonicalId) -> Result<Option<GoldenAccount>> {
     let row = tx
-        .one("SELECT account FROM golden_accounts WHERE canonical_id = $1", args![id])
+        .one(
+            "SELECT account FROM golden_accounts WHERE canonical_id = $1",
+            args![id],
+        )
         .await?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(GoldenAccount {
@@ -150,9 +172,12 @@ pub async fn list(tx: &mut Tx, after: Option<CanonicalId>, limit: i64) -> Result
 
 /// Waits until no other matching is under way: the row is locked until the transaction ends.
 async fn take_turn(tx: &mut Tx) -> Result<()> {
-    tx.execute("UPDATE golden_turn SET taken = taken + 1 WHERE id = 1", Vec::new())
-        .await
-        .map(drop)
+    tx.execute(
+        "UPDATE golden_turn SET taken = taken + 1 WHERE id = 1",
+        Vec::new(),
+    )
+    .await
+    .map(drop)
 }
 
 async fn candidates(tx: &mut Tx, account: &Account) -> Result<Vec<Golden>> {
@@ -169,7 +194,10 @@ async fn candidates(tx: &mut Tx, account: &Account) -> Result<Vec<Golden>> {
         for row in &rows {
             let id = row.id("canonical_id")?;
             if found.iter().all(|g| g.id != id) {
-                found.push(Golden { id, account: row.json("account")? });
+                found.push(Golden {
+                    id,
+                    account: row.json("account")?,
+                });
             }
         }
     }
@@ -179,7 +207,10 @@ async fn candidates(tx: &mut Tx, account: &Account) -> Result<Vec<Golden>> {
 /// Adds the sighting to the golden record: its reference, what the record did not know, and by what it is found.
 async fn remember(tx: &mut Tx, id: CanonicalId, request: &AccountMatchRequest, now_ms: i64) -> Result<()> {
     let known = tx
-        .one("SELECT account FROM golden_accounts WHERE canonical_id = $1", args![id])
+        .one(
+            "SELECT account FROM golden_accounts WHERE canonical_id = $1",
+            args![id],
+        )
         .await?;
     let account = match known {
         Some(row) => merged(row.json("account")?, &request.account),
@@ -274,6 +305,7 @@ async fn record(
 }
 
 fn text_of(account: &Account) -> Result<String> {
-    serde_json::to_string(account)
-        .map_err(|e| Failure::fault("unwritable_record", "a golden record cannot be written").with_detail(e.to_string()))
+    serde_json::to_string(account).map_err(|e| {
+        Failure::fault("unwritable_record", "a golden record cannot be written").with_detail(e.to_string())
+    })
 }

@@ -33,8 +33,15 @@ pub fn word(domain: MappingDomain) -> String {
 /// # Errors
 /// Business `invalid_mapping`, naming the field.
 pub fn check(mapping: &ReferenceMapping) -> Result<()> {
-    let fields = [("connection", &mapping.connection), ("value", &mapping.value), ("code", &mapping.code)];
-    match fields.into_iter().find(|(_, text)| text.trim().is_empty() || text.chars().count() > 200) {
+    let fields = [
+        ("connection", &mapping.connection),
+        ("value", &mapping.value),
+        ("code", &mapping.code),
+    ];
+    match fields
+        .into_iter()
+        .find(|(_, text)| text.trim().is_empty() || text.chars().count() > 200)
+    {
         None => Ok(()),
         Some((field, _)) => {
             let message = format!("a mapping's {field} has 1 to 200 characters");
@@ -97,7 +104,10 @@ pub async fn list(
         "SELECT domain, connection, value, code FROM reference_mappings
          WHERE ($1 = '' OR domain = $1) AND ($2 = '' OR connection = $2)
          ORDER BY domain, connection, value",
-        args![domain.map(word).unwrap_or_default(), connection.unwrap_or_default()],
+        args![
+            domain.map(word).unwrap_or_default(),
+            connection.unwrap_or_default()
+        ],
     )
     .await?
     .iter()
@@ -170,8 +180,12 @@ async fn translate_one(tx: &mut Tx, question: &TranslationQuestion) -> Result<Tr
 
 fn from_row(row: &Row) -> Result<ReferenceMapping> {
     let domain = row.text("domain")?;
-    let domain = serde_json::from_value(serde_json::Value::String(domain.clone()))
-        .map_err(|_| Failure::fault("unknown_domain", format!("{domain:?} is no domain of reference data")))?;
+    let domain = serde_json::from_value(serde_json::Value::String(domain.clone())).map_err(|_| {
+        Failure::fault(
+            "unknown_domain",
+            format!("{domain:?} is no domain of reference data"),
+        )
+    })?;
     Ok(ReferenceMapping {
         domain,
         connection: row.text("connection")?,

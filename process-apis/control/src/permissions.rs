@@ -9,7 +9,7 @@ use chassis::{Permission, Role};
 macro_rules! permission {
     ($(#[$doc:meta])* $name:ident, $scope:literal, [$($role:ident),*]) => {
         $(#[$doc])*
-        pub struct $name;
+        pub(crate) struct $name;
         impl Permission for $name {
             const SCOPE: &'static str = $scope;
             const ROLES: &'static [Role] = &[$(Role::$role),*];

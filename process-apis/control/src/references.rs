@@ -38,7 +38,11 @@ pub async fn note(tx: &mut Tx, reference: &CrossReference, now_ms: i64) -> Resul
     let known = tx
         .one(
             "SELECT canonical_id FROM cross_references WHERE resource = $1 AND connection = $2 AND id = $3",
-            args![reference.resource.as_str(), reference.connection.as_str(), reference.id.as_str()],
+            args![
+                reference.resource.as_str(),
+                reference.connection.as_str(),
+                reference.id.as_str()
+            ],
         )
         .await?;
     if let Some(row) = known {
@@ -164,7 +168,10 @@ fn may_have_many(reference: &CrossReference) -> bool {
 }
 
 fn told(reference: &CrossReference) -> String {
-    format!("{} {} of {}", reference.resource, reference.id, reference.connection)
+    format!(
+        "{} {} of {}",
+        reference.resource, reference.id, reference.connection
+    )
 }
 
 fn conflict(reference: &CrossReference, reason: &str) -> Failure {

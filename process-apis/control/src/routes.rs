@@ -4,7 +4,8 @@ use utoipa::openapi::OpenApi;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::handlers::{
-    account, account_match, audit_entry, cross_reference, exception, exception_group, mapping, ownership, translation,
+    account, account_match, audit_entry, cross_reference, exception, exception_group, mapping, ownership,
+    translation,
 };
 
 /// Registers every operation.
@@ -38,8 +39,14 @@ pub fn contract() -> OpenApi {
         "1.0.0",
         "Golden records, cross-references, reference data, ownership, the exception desk over all processes, and the audit log.",
         &[
-            ("accounts", "Golden records of customers, and how accounts of systems are matched with them."),
-            ("references", "Cross-references between systems, mappings of reference data, ownership of fields."),
+            (
+                "accounts",
+                "Golden records of customers, and how accounts of systems are matched with them.",
+            ),
+            (
+                "references",
+                "Cross-references between systems, mappings of reference data, ownership of fields.",
+            ),
             ("exceptions", "What waits for a person."),
             ("audit", "Decisions and effects, append-only."),
         ],

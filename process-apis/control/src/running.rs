@@ -10,8 +10,8 @@ use process_serving::event_feed::EventFollower;
 
 use crate::follow::follow_all;
 use crate::routes::{contract, routes};
-use crate::state::{Control, MIGRATIONS};
 use crate::settings::Settings;
+use crate::state::{Control, MIGRATIONS};
 
 /// What control does at process APIs.
 const SCOPE: &str = "processes:read processes:write events:read";
@@ -65,7 +65,16 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Running> {
         ownership: Arc::new(settings.ownership.load()?),
     };
     let followers = follow_all(&control);
-    let api = Api { name: "control-process-api", contract, routes, state: control };
+    let api = Api {
+        name: "control-process-api",
+        contract,
+        routes,
+        state: control,
+    };
     let api = chassis::start(api, &settings.http, &settings.auth)?;
-    Ok(Running { base_url: api.base_url.clone(), api, followers })
+    Ok(Running {
+        base_url: api.base_url.clone(),
+        api,
+        followers,
+    })
 }

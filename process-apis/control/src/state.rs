@@ -10,8 +10,13 @@ use process_client::ProcessClient;
 use crate::{audit, desk, golden, mappings, references};
 
 /// Tables of this API, besides those of persistence.
-pub const MIGRATIONS: [Migration; 5] =
-    [audit::MIGRATION, references::MIGRATION, golden::MIGRATION, mappings::MIGRATION, desk::MIGRATION];
+pub const MIGRATIONS: [Migration; 5] = [
+    audit::MIGRATION,
+    references::MIGRATION,
+    golden::MIGRATION,
+    mappings::MIGRATION,
+    desk::MIGRATION,
+];
 
 /// The control API at work.
 #[derive(Clone)]

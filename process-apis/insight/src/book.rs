@@ -37,7 +37,10 @@ impl Book {
     /// # Errors
     /// The database fails, or cost rates cannot be decrypted.
     pub async fn open(database: &Database, cipher: &Arc<Cipher>) -> Result<Self> {
-        let book = Self { pages: Arc::default(), edition: watch::Sender::new(0) };
+        let book = Self {
+            pages: Arc::default(),
+            edition: watch::Sender::new(0),
+        };
         let (mut told_ms, mut event_id) = (i64::MIN, String::new());
         loop {
             let after = event_id.clone();
@@ -46,7 +49,11 @@ impl Book {
                 .await?;
             let Some(last) = chunk.last() else { break };
             (told_ms, event_id) = (last.told_ms, last.event_id.clone());
-            book.write(|pages| chunk.into_iter().for_each(|kept| pages.facts.push(kept.event_id, kept.fact)));
+            book.write(|pages| {
+                chunk
+                    .into_iter()
+                    .for_each(|kept| pages.facts.push(kept.event_id, kept.fact))
+            });
         }
         book.reprice(database, cipher).await?;
         Ok(book)
@@ -63,7 +70,8 @@ impl Book {
             return;
         }
         self.write(|pages| {
-            kept.into_iter().for_each(|kept| pages.facts.push(kept.event_id, kept.fact));
+            kept.into_iter()
+                .for_each(|kept| pages.facts.push(kept.event_id, kept.fact));
             pages.costs = of_posted_work(&pages.facts, &pages.rates);
         });
     }
@@ -74,7 +82,9 @@ impl Book {
     /// As [`Book::open`].
     pub async fn reprice(&self, database: &Database, cipher: &Arc<Cipher>) -> Result<()> {
         let cipher = Arc::clone(cipher);
-        let rates = database.read(move |tx| Box::pin(async move { store::rates(tx, &cipher).await })).await?;
+        let rates = database
+            .read(move |tx| Box::pin(async move { store::rates(tx, &cipher).await }))
+            .await?;
         self.write(|pages| {
             pages.costs = of_posted_work(&pages.facts, &rates);
             pages.rates = rates;

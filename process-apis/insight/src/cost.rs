@@ -26,7 +26,10 @@ impl Rates {
     #[must_use]
     pub fn of(&self, person: &str, on: NaiveDate) -> Option<&CostRate> {
         let rates = self.people.get(&person.to_lowercase())?;
-        rates.iter().rev().find(|rate| rate.effective_from.is_none_or(|from| from <= on))
+        rates
+            .iter()
+            .rev()
+            .find(|rate| rate.effective_from.is_none_or(|from| from <= on))
     }
 
     /// Units of `to` for one unit of `from` on a day: the newest rate up to that day, or one over the inverse rate.
@@ -36,8 +39,14 @@ impl Rates {
             return Some(Decimal::ONE);
         }
         let newest = |a: Currency, b: Currency| {
-            let rates = self.fx.iter().filter(|r| r.from == a && r.to == b && r.effective_from <= on);
-            rates.max_by_key(|r| r.effective_from).map(|r| r.rate).filter(|rate| !rate.is_zero())
+            let rates = self
+                .fx
+                .iter()
+                .filter(|r| r.from == a && r.to == b && r.effective_from <= on);
+            rates
+                .max_by_key(|r| r.effective_from)
+                .map(|r| r.rate)
+                .filter(|rate| !rate.is_zero())
         };
         newest(from, to).or_else(|| newest(to, from).map(|rate| Decimal::ONE / rate))
     }
@@ -47,8 +56,11 @@ impl Rates {
 /// whose rate or exchange rate is not known has no entry: margins then leave its cost out, and its lineage shows it.
 #[must_use]
 pub fn of_posted_work(facts: &Facts, rates: &Rates) -> Costs {
-    let currencies: BTreeMap<_, _> =
-        facts.activated.iter().map(|f| (f.data.scope.project_id, f.data.budget.currency)).collect();
+    let currencies: BTreeMap<_, _> = facts
+        .activated
+        .iter()
+        .map(|f| (f.data.scope.project_id, f.data.budget.currency))
+        .collect();
     let by_line = facts
         .posted
         .iter()
@@ -63,7 +75,11 @@ pub fn of_posted_work(facts: &Facts, rates: &Rates) -> Costs {
 fn of_line(work: &WorkPosted, rates: &Rates, currency: Currency) -> Option<Money> {
     let cost = match work.spent {
         Some(spent) => spent,
-        None => rates.of(&work.person, work.date)?.rate.price(work.minutes, WORKING_DAY).ok()?,
+        None => rates
+            .of(&work.person, work.date)?
+            .rate
+            .price(work.minutes, WORKING_DAY)
+            .ok()?,
     };
     let exchange = rates.exchange(cost.currency, currency, work.date)?;
     Some(cost.converted(exchange, currency).ok()?.rounded(Rounding::HalfUp))
@@ -82,7 +98,10 @@ mod tests {
     fn rates() -> Rates {
         let cost = |amount, from: Option<&str>| CostRate {
             person: RecordRef::id("7"),
-            rate: Rate { money: Money::new(amount, Currency::EUR), per: RatePer::Hour },
+            rate: Rate {
+                money: Money::new(amount, Currency::EUR),
+                per: RatePer::Hour,
+            },
             effective_from: from.map(day),
         };
         let fx = |rate, from: &str| FxRate {
@@ -103,8 +122,15 @@ mod tests {
     #[test]
     fn a_rate_holds_from_its_day_on() {
         let rates = rates();
-        let on = |text: &str| rates.of("Anna@Firm.example", day(text)).map(|r| r.rate.money.amount);
-        assert_eq!((on("2026-10-31"), on("2026-11-01")), (Some(dec!(80)), Some(dec!(90))));
+        let on = |text: &str| {
+            rates
+                .of("Anna@Firm.example", day(text))
+                .map(|r| r.rate.money.amount)
+        };
+        assert_eq!(
+            (on("2026-10-31"), on("2026-11-01")),
+            (Some(dec!(80)), Some(dec!(90)))
+        );
         assert_eq!(rates.of("nobody@firm.example", day("2026-11-01")), None);
     }
 

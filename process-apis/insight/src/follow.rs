@@ -22,11 +22,22 @@ const WAIT_MS: u64 = 20_000;
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Follows the facts of one process API.
-pub(crate) fn follow_facts(database: &Database, book: &Book, name: &'static str, client: ProcessClient) -> EventFollower {
+pub(crate) fn follow_facts(
+    database: &Database,
+    book: &Book,
+    name: &'static str,
+    client: ProcessClient,
+) -> EventFollower {
     let fetch: FetchEvents = Arc::new(move |after| {
         let client = client.clone();
         Box::pin(async move {
-            client.events(&EventQuery { after, limit: Some(PAGE), wait_ms: Some(WAIT_MS) }).await
+            client
+                .events(&EventQuery {
+                    after,
+                    limit: Some(PAGE),
+                    wait_ms: Some(WAIT_MS),
+                })
+                .await
         })
     });
     // Facts enter the book once they are committed, never before.
@@ -37,15 +48,15 @@ pub(crate) fn follow_facts(database: &Database, book: &Book, name: &'static str,
         Box::pin(async move {
             let mut kept = Vec::new();
             for event in &events {
-                if let Some(fact) = readable(event) {
-                    if store::keep(tx, event, &fact).await? {
-                        kept.push(Kept {
-                            event_id: event.id.clone(),
-                            subject: event.subject.clone(),
-                            told_ms: event.time.timestamp_millis(),
-                            fact,
-                        });
-                    }
+                if let Some(fact) = readable(event)
+                    && store::keep(tx, event, &fact).await?
+                {
+                    kept.push(Kept {
+                        event_id: event.id.clone(),
+                        subject: event.subject.clone(),
+                        told_ms: event.time.timestamp_millis(),
+                        fact,
+                    });
                 }
             }
             *waiting.lock().unwrap_or_else(PoisonError::into_inner) = kept;
@@ -99,12 +110,29 @@ pub(crate) async fn refresh_rates(
     }
 }
 
-async fn refresh(sources: &RateSources, database: &Database, cipher: &Arc<Cipher>, book: &Book) -> Result<()> {
+async fn refresh(
+    sources: &RateSources,
+    database: &Database,
+    cipher: &Arc<Cipher>,
+    book: &Book,
+) -> Result<()> {
     let everything = ListQuery::default();
     let psa = &sources.routing.psa;
-    let people = sources.psa.collection::<Person>(psa).list_all(&everything).await?;
-    let costs = sources.psa.collection::<CostRate>(psa).list_all(&everything).await?;
-    let exchange = sources.erp.collection::<FxRate>(&sources.routing.erp).list_all(&everything).await?;
+    let people = sources
+        .psa
+        .collection::<Person>(psa)
+        .list_all(&everything)
+        .await?;
+    let costs = sources
+        .psa
+        .collection::<CostRate>(psa)
+        .list_all(&everything)
+        .await?;
+    let exchange = sources
+        .erp
+        .collection::<FxRate>(&sources.routing.erp)
+        .list_all(&everything)
+        .await?;
     let priced: Vec<(String, CostRate)> = costs
         .into_iter()
         .filter_map(|cost| {

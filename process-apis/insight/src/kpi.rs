@@ -364,7 +364,7 @@ fn median<'a>(cases: impl Iterator<Item = (Decimal, &'a str)>) -> Figure {
     values.sort_unstable();
     let middle = values.len() / 2;
     let value = match (values.get(middle.wrapping_sub(1)), values.get(middle)) {
-        (Some(low), Some(high)) if values.len() % 2 == 0 => Some((*low + *high) / Decimal::TWO),
+        (Some(low), Some(high)) if values.len().is_multiple_of(2) => Some((*low + *high) / Decimal::TWO),
         (_, high) => high.copied(),
     };
     figure(

@@ -3,7 +3,7 @@
 use chassis::{Caller, Permission, Role};
 
 /// See figures, projects and invoices.
-pub struct ReadInsight;
+pub(crate) struct ReadInsight;
 
 impl Permission for ReadInsight {
     const SCOPE: &'static str = "insight:read";
@@ -19,12 +19,12 @@ impl Permission for ReadInsight {
 }
 
 /// See what work costs and what it earns.
-pub struct ReadCosts;
+pub(crate) struct ReadCosts;
 
 impl ReadCosts {
     /// Whether a caller of another operation may see cost in its answer.
     #[must_use]
-    pub fn given_to(caller: &Caller) -> bool {
+    pub(crate) fn given_to(caller: &Caller) -> bool {
         let role = caller.is_service || Self::ROLES.iter().any(|role| caller.has_role(*role));
         role && caller.has_scope(Self::SCOPE)
     }
@@ -32,6 +32,11 @@ impl ReadCosts {
 
 impl Permission for ReadCosts {
     const SCOPE: &'static str = "costs:read";
-    const ROLES: &'static [Role] =
-        &[Role::AccountLead, Role::ProjectAccountant, Role::BillingApprover, Role::Auditor, Role::Administrator];
+    const ROLES: &'static [Role] = &[
+        Role::AccountLead,
+        Role::ProjectAccountant,
+        Role::BillingApprover,
+        Role::Auditor,
+        Role::Administrator,
+    ];
 }

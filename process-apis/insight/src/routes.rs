@@ -28,7 +28,13 @@ pub fn contract() -> OpenApi {
     );
     for name in KpiName::ALL {
         // Writing to a string does not fail.
-        let _ = writeln!(description, "- **{}** ({}): {}", name.title(), name.unit(), name.definition());
+        let _ = writeln!(
+            description,
+            "- **{}** ({}): {}",
+            name.title(),
+            name.unit(),
+            name.definition()
+        );
     }
     chassis::contract(
         "Fairlead Insight Process API",

@@ -74,15 +74,32 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Running> {
         stop.clone(),
     ));
     let followers = follow_processes(settings, &database, &book)?;
-    let state = Insight { database, book, posting_hours: settings.sla.posting_hours };
-    let api = Api { name: "insight-process-api", contract, routes, state };
+    let state = Insight {
+        database,
+        book,
+        posting_hours: settings.sla.posting_hours,
+    };
+    let api = Api {
+        name: "insight-process-api",
+        contract,
+        routes,
+        state,
+    };
     let api = chassis::start(api, &settings.http, &settings.auth)?;
-    Ok(Running { base_url: api.base_url.clone(), api, followers, stop, rates })
+    Ok(Running {
+        base_url: api.base_url.clone(),
+        api,
+        followers,
+        stop,
+        rates,
+    })
 }
 
 fn rate_sources(settings: &Settings) -> anyhow::Result<RateSources> {
     let erp = settings.identity.authorizer("erp-system-api", "records:read")?;
-    let psa = settings.identity.authorizer("psa-system-api", "records:read cost-rates:read")?;
+    let psa = settings
+        .identity
+        .authorizer("psa-system-api", "records:read cost-rates:read")?;
     Ok(RateSources {
         erp: SystemClient::new(SystemKind::Erp, &settings.systems.erp, erp)?,
         psa: SystemClient::new(SystemKind::Psa, &settings.systems.psa, psa)?,
@@ -90,7 +107,11 @@ fn rate_sources(settings: &Settings) -> anyhow::Result<RateSources> {
     })
 }
 
-fn follow_processes(settings: &Settings, database: &Database, book: &Book) -> anyhow::Result<Vec<EventFollower>> {
+fn follow_processes(
+    settings: &Settings,
+    database: &Database,
+    book: &Book,
+) -> anyhow::Result<Vec<EventFollower>> {
     let processes = [
         ("quote-to-project", &settings.processes.quote_to_project),
         ("time-to-invoice", &settings.processes.time_to_invoice),

@@ -16,8 +16,17 @@ use crate::kpi::{Costs, earned};
 ///
 /// # Errors
 /// Fault `currency_mismatch` where a project is charged in several currencies; Fault `amount_overflow`.
-pub fn projects(facts: &Facts, costs: &Costs, on: NaiveDate, with_cost: bool) -> Result<Vec<ProjectStanding>> {
-    let invoiced: BTreeSet<CanonicalId> = facts.invoiced.iter().flat_map(|f| f.data.lines.iter().copied()).collect();
+pub fn projects(
+    facts: &Facts,
+    costs: &Costs,
+    on: NaiveDate,
+    with_cost: bool,
+) -> Result<Vec<ProjectStanding>> {
+    let invoiced: BTreeSet<CanonicalId> = facts
+        .invoiced
+        .iter()
+        .flat_map(|f| f.data.lines.iter().copied())
+        .collect();
     let mut standings = newest_activations(facts)
         .into_values()
         .map(|project| project_standing(facts, costs, &invoiced, project, on, with_cost))
@@ -46,7 +55,11 @@ pub fn project(
 }
 
 fn newest_activations(facts: &Facts) -> BTreeMap<CanonicalId, &ProjectActivated> {
-    facts.activated.iter().map(|f| (f.data.scope.project_id, &f.data)).collect()
+    facts
+        .activated
+        .iter()
+        .map(|f| (f.data.scope.project_id, &f.data))
+        .collect()
 }
 
 fn project_standing(
@@ -59,15 +72,24 @@ fn project_standing(
 ) -> Result<ProjectStanding> {
     let id = project.scope.project_id;
     let currency = project.budget.currency;
-    let posted = || facts.posted.iter().filter(|f| f.data.scope.project_id == id && f.data.date <= on);
-    let waiting = posted().filter(|f| !invoiced.contains(&f.data.line_id)).filter_map(|f| f.data.charge);
+    let posted = || {
+        facts
+            .posted
+            .iter()
+            .filter(|f| f.data.scope.project_id == id && f.data.date <= on)
+    };
+    let waiting = posted()
+        .filter(|f| !invoiced.contains(&f.data.line_id))
+        .filter_map(|f| f.data.charge);
     let work_in_progress = Money::sum(currency, waiting)?;
     let earned = earned(facts, project, on, costs)?;
     let used = earned.revenue.checked_add(work_in_progress)?;
     let burn_percent = if project.budget.amount.is_zero() {
         Decimal::ZERO
     } else {
-        (used.amount * Decimal::ONE_HUNDRED / project.budget.amount).round_dp(1).normalize()
+        (used.amount * Decimal::ONE_HUNDRED / project.budget.amount)
+            .round_dp(1)
+            .normalize()
     };
     Ok(ProjectStanding {
         scope: project.scope.clone(),
@@ -91,8 +113,11 @@ fn project_standing(
 /// How every invoice stands, the newest first.
 #[must_use]
 pub fn invoices(facts: &Facts) -> Vec<(CanonicalId, Option<CanonicalId>, InvoiceStanding)> {
-    let codes: BTreeMap<CanonicalId, &str> =
-        facts.activated.iter().map(|f| (f.data.scope.project_id, f.data.scope.project_code.as_str())).collect();
+    let codes: BTreeMap<CanonicalId, &str> = facts
+        .activated
+        .iter()
+        .map(|f| (f.data.scope.project_id, f.data.scope.project_code.as_str()))
+        .collect();
     let mut standings: Vec<_> = newest_invoices(facts)
         .into_values()
         .map(|told| {
@@ -101,7 +126,10 @@ pub fn invoices(facts: &Facts) -> Vec<(CanonicalId, Option<CanonicalId>, Invoice
                 invoice: invoice.invoice.clone(),
                 number: invoice.number.clone(),
                 account_name: invoice.account_name.clone(),
-                project_code: invoice.project_id.and_then(|id| codes.get(&id)).map(|code| (*code).to_owned()),
+                project_code: invoice
+                    .project_id
+                    .and_then(|id| codes.get(&id))
+                    .map(|code| (*code).to_owned()),
                 status: invoice.status,
                 date: invoice.date,
                 due_date: invoice.due_date,
@@ -138,19 +166,30 @@ pub fn account_margins(
     on: NaiveDate,
 ) -> Result<Vec<AccountMargin>> {
     let mut sums: BTreeMap<Currency, (Money, Money)> = BTreeMap::new();
-    for project in newest_activations(facts).into_values().filter(|p| p.scope.account_id == account) {
+    for project in newest_activations(facts)
+        .into_values()
+        .filter(|p| p.scope.account_id == account)
+    {
         let earned = earned(facts, project, on, costs)?;
         let currency = earned.revenue.currency;
-        let (revenue, cost) =
-            sums.entry(currency).or_insert((Money::zero(currency), Money::zero(currency)));
+        let (revenue, cost) = sums
+            .entry(currency)
+            .or_insert((Money::zero(currency), Money::zero(currency)));
         *revenue = revenue.checked_add(earned.revenue)?;
         *cost = cost.checked_add(earned.cost)?;
     }
-    Ok(sums.into_iter().map(|(currency, (revenue, cost))| margin(currency, revenue, cost)).collect())
+    Ok(sums
+        .into_iter()
+        .map(|(currency, (revenue, cost))| margin(currency, revenue, cost))
+        .collect())
 }
 
 fn margin(currency: Currency, revenue: Money, cost: Money) -> AccountMargin {
-    let percent = |earned: Decimal| (earned * Decimal::ONE_HUNDRED / revenue.amount).round_dp(2).normalize();
+    let percent = |earned: Decimal| {
+        (earned * Decimal::ONE_HUNDRED / revenue.amount)
+            .round_dp(2)
+            .normalize()
+    };
     AccountMargin {
         currency,
         revenue,

@@ -51,7 +51,10 @@ pub fn fact_of(event: &Event) -> Result<Option<Fact>> {
         return Ok(None);
     }
     serde_json::from_value(event.data.clone()).map(Some).map_err(|e| {
-        let message = format!("event {} of {} tells a fact that insight cannot read", event.id, event.source);
+        let message = format!(
+            "event {} of {} tells a fact that insight cannot read",
+            event.id, event.source
+        );
         Failure::fault("unreadable_fact", message).with_detail(e.to_string())
     })
 }
@@ -66,7 +69,13 @@ pub async fn keep(tx: &mut Tx, event: &Event, fact: &Fact) -> Result<bool> {
         .execute(
             "INSERT INTO facts (event_id, kind, subject, told_ms, fact) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT DO NOTHING",
-            args![event.id.as_str(), fact.kind(), event.subject.as_str(), event.time.timestamp_millis(), text],
+            args![
+                event.id.as_str(),
+                fact.kind(),
+                event.subject.as_str(),
+                event.time.timestamp_millis(),
+                text
+            ],
         )
         .await?;
     Ok(kept > 0)
@@ -152,6 +161,7 @@ pub async fn rates(tx: &mut Tx, cipher: &Cipher) -> Result<Rates> {
 }
 
 fn text_of(value: &impl serde::Serialize) -> Result<String> {
-    serde_json::to_string(value)
-        .map_err(|e| Failure::fault("unwritable_record", "a record cannot be written").with_detail(e.to_string()))
+    serde_json::to_string(value).map_err(|e| {
+        Failure::fault("unwritable_record", "a record cannot be written").with_detail(e.to_string())
+    })
 }

@@ -47,7 +47,12 @@ pub fn follow_events(
     taken: Arc<dyn Fn() + Send + Sync>,
 ) -> EventFollower {
     let (stop, mut stopped) = watch::channel(false);
-    let feed = EventFeed { db, name: name.into(), fetch, take };
+    let feed = EventFeed {
+        db,
+        name: name.into(),
+        fetch,
+        take,
+    };
     let task = tokio::spawn(async move {
         while !*stopped.borrow() {
             let page = tokio::select! {
@@ -81,7 +86,10 @@ impl EventFeed {
     /// Takes in the next page; whether there was anything in it.
     async fn page(&self) -> Result<bool> {
         let cursor = self.name.clone();
-        let from = self.db.read(move |tx| Box::pin(async move { cursors::get(tx, &cursor).await })).await?;
+        let from = self
+            .db
+            .read(move |tx| Box::pin(async move { cursors::get(tx, &cursor).await }))
+            .await?;
         let page = (self.fetch)(from.clone()).await?;
         if page.events.is_empty() {
             return Ok(false);

@@ -35,8 +35,7 @@ pub type Fetch<T> = Arc<dyn Fn(Option<String>, u32) -> BoxFuture<'static, Result
 
 /// Takes one change in, in the transaction that moves the watermark. It fails only where the database does: a change
 /// that makes no sense is put before a person, it does not stop those behind it.
-pub type Take<T> =
-    Arc<dyn for<'t> Fn(&'t mut Tx, Change<T>) -> BoxFuture<'t, Result<()>> + Send + Sync>;
+pub type Take<T> = Arc<dyn for<'t> Fn(&'t mut Tx, Change<T>) -> BoxFuture<'t, Result<()>> + Send + Sync>;
 
 /// Takes a page of changes in at once: for feeds so busy that one statement has to stand for many changes.
 pub type TakePage<T> =

@@ -1,14 +1,14 @@
 //! One folder a noun, one file an operation.
 
-pub mod account;
-pub mod account_match;
-pub mod audit_entry;
-pub mod cross_reference;
-pub mod exception;
-pub mod exception_group;
-pub mod mapping;
-pub mod ownership;
-pub mod translation;
+pub(crate) mod account;
+pub(crate) mod account_match;
+pub(crate) mod audit_entry;
+pub(crate) mod cross_reference;
+pub(crate) mod exception;
+pub(crate) mod exception_group;
+pub(crate) mod mapping;
+pub(crate) mod ownership;
+pub(crate) mod translation;
 
 use chassis::Caller;
 use chrono::Utc;

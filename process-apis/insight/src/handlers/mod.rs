@@ -1,10 +1,10 @@
 //! One folder a noun, one file an operation.
 
-pub mod account;
-pub mod fact;
-pub mod invoice;
-pub mod kpi;
-pub mod project;
+pub(crate) mod account;
+pub(crate) mod fact;
+pub(crate) mod invoice;
+pub(crate) mod kpi;
+pub(crate) mod project;
 
 use canonical_model::{CanonicalId, Failure};
 use serde::Deserialize;

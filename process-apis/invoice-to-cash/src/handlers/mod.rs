@@ -1,3 +1,3 @@
 //! One folder a noun, one file an operation.
 
-pub mod invoice_notice;
+pub(crate) mod invoice_notice;

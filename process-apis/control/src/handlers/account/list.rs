@@ -25,12 +25,12 @@ struct PageQuery {
 
 /// A page of golden records.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct GoldenAccountPage {
+pub(crate) struct GoldenAccountPage {
     /// The records.
-    pub items: Vec<GoldenAccount>,
+    pub(crate) items: Vec<GoldenAccount>,
     /// Give this to get the next page; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_cursor: Option<String>,
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// List golden accounts
@@ -44,7 +44,7 @@ pub struct GoldenAccountPage {
     security(("bearer" = ["accounts:read"]))
 )]
 #[get("/v1/accounts")]
-async fn list(
+pub(crate) async fn list(
     _allowed: Allowed<ReadAccounts>,
     query: ValidQuery<PageQuery>,
     control: web::Data<Control>,
@@ -60,6 +60,9 @@ async fn list(
         .read(move |tx| Box::pin(async move { golden::list(tx, after, limit).await }))
         .await?;
     let full = i64::try_from(items.len()).is_ok_and(|n| n == limit);
-    let next_cursor = items.last().filter(|_| full).map(|last| last.canonical_id.to_string());
+    let next_cursor = items
+        .last()
+        .filter(|_| full)
+        .map(|last| last.canonical_id.to_string());
     Ok(web::Json(GoldenAccountPage { items, next_cursor }))
 }

@@ -1,4 +1,4 @@
 //! Golden records.
 
-pub mod list;
-pub mod read;
+pub(crate) mod list;
+pub(crate) mod read;

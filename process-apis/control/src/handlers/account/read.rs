@@ -18,7 +18,7 @@ use crate::{Control, golden};
     security(("bearer" = ["accounts:read"]))
 )]
 #[get("/v1/accounts/{canonical_id}")]
-async fn read(
+pub(crate) async fn read(
     _allowed: Allowed<ReadAccounts>,
     id: web::Path<CanonicalId>,
     control: web::Data<Control>,

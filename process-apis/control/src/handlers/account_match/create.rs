@@ -22,7 +22,7 @@ use crate::{Control, golden};
     security(("bearer" = ["accounts:match"]))
 )]
 #[post("/v1/account-matches")]
-async fn create(
+pub(crate) async fn create(
     allowed: Allowed<MatchAccounts>,
     _key: IdempotencyKey,
     request: Valid<AccountMatchRequest>,

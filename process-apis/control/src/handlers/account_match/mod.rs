@@ -1,4 +1,4 @@
 //! Matching of accounts.
 
-pub mod create;
-pub mod rule;
+pub(crate) mod create;
+pub(crate) mod rule;

@@ -21,7 +21,7 @@ use crate::{Control, golden};
     security(("bearer" = ["accounts:rule"]))
 )]
 #[post("/v1/account-matches/ruling")]
-async fn rule(
+pub(crate) async fn rule(
     allowed: Allowed<RuleAccounts>,
     _key: IdempotencyKey,
     ruling: Valid<AccountMatchRuling>,

@@ -35,12 +35,12 @@ struct AuditQuery {
 
 /// Lines of the audit log.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct AuditEntries {
+pub(crate) struct AuditEntries {
     /// The lines.
-    pub items: Vec<AuditEntry>,
+    pub(crate) items: Vec<AuditEntry>,
     /// Give this to get the next page of newest first; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_cursor: Option<String>,
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// List audit entries
@@ -54,12 +54,17 @@ pub struct AuditEntries {
     security(("bearer" = ["audit:read"]))
 )]
 #[get("/v1/audit-entries")]
-async fn list(
+pub(crate) async fn list(
     _allowed: Allowed<ReadAudit>,
     query: ValidQuery<AuditQuery>,
     control: web::Data<Control>,
 ) -> Handled<AuditEntries> {
-    let AuditQuery { cursor, after, subject, limit } = query.0;
+    let AuditQuery {
+        cursor,
+        after,
+        subject,
+        limit,
+    } = query.0;
     let limit = limit.unwrap_or(100);
     let newest_first = after.is_none();
     let items = control

@@ -1,3 +1,3 @@
 //! The audit log.
 
-pub mod list;
+pub(crate) mod list;

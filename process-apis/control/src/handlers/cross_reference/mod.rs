@@ -1,4 +1,4 @@
 //! Cross-references.
 
-pub mod note;
-pub mod query;
+pub(crate) mod note;
+pub(crate) mod query;

@@ -23,7 +23,7 @@ use crate::{Control, references};
     security(("bearer" = ["references:write"]))
 )]
 #[put("/v1/cross-references")]
-async fn note(
+pub(crate) async fn note(
     allowed: Allowed<WriteReferences>,
     reference: web::Json<CrossReference>,
     control: web::Data<Control>,

@@ -19,7 +19,7 @@ use crate::{Control, desk_commands};
     security(("bearer" = ["exceptions:resolve"]))
 )]
 #[post("/v1/exceptions/{id}/assignment")]
-async fn assign(
+pub(crate) async fn assign(
     allowed: Allowed<ResolveExceptions>,
     key: IdempotencyKey,
     id: web::Path<CanonicalId>,
@@ -27,5 +27,7 @@ async fn assign(
     control: web::Data<Control>,
 ) -> Handled<ExceptionRecord> {
     let act = desk_commands::act(&key, &allowed.caller);
-    Ok(web::Json(desk_commands::assign(&control, id.into_inner(), &assignment.0, &act).await?))
+    Ok(web::Json(
+        desk_commands::assign(&control, id.into_inner(), &assignment.0, &act).await?,
+    ))
 }

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
+use crate::Control;
 use crate::desk::{self, Filter};
 use crate::permissions::ReadExceptions;
-use crate::Control;
 
 /// Which exceptions.
 #[derive(Debug, Deserialize, IntoParams, Validate)]
@@ -50,12 +50,12 @@ struct ExceptionQuery {
 
 /// A page of exceptions.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct DeskExceptions {
+pub(crate) struct DeskExceptions {
     /// The exceptions, the most urgent first.
-    pub items: Vec<ExceptionRecord>,
+    pub(crate) items: Vec<ExceptionRecord>,
     /// Give this to get the next page; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_cursor: Option<String>,
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// List exceptions
@@ -69,7 +69,7 @@ pub struct DeskExceptions {
     security(("bearer" = ["exceptions:read"]))
 )]
 #[get("/v1/exceptions")]
-async fn list(
+pub(crate) async fn list(
     _allowed: Allowed<ReadExceptions>,
     query: ValidQuery<ExceptionQuery>,
     control: web::Data<Control>,

@@ -1,6 +1,6 @@
 //! Exceptions.
 
-pub mod assign;
-pub mod list;
-pub mod read;
-pub mod resolve;
+pub(crate) mod assign;
+pub(crate) mod list;
+pub(crate) mod read;
+pub(crate) mod resolve;

@@ -18,7 +18,7 @@ use crate::{Control, desk};
     security(("bearer" = ["exceptions:read"]))
 )]
 #[get("/v1/exceptions/{id}")]
-async fn read(
+pub(crate) async fn read(
     _allowed: Allowed<ReadExceptions>,
     id: web::Path<CanonicalId>,
     control: web::Data<Control>,

@@ -21,7 +21,7 @@ use crate::{Control, desk_commands};
     security(("bearer" = ["exceptions:resolve"]))
 )]
 #[post("/v1/exceptions/{id}/resolution")]
-async fn resolve(
+pub(crate) async fn resolve(
     allowed: Allowed<ResolveExceptions>,
     key: IdempotencyKey,
     id: web::Path<CanonicalId>,
@@ -30,5 +30,7 @@ async fn resolve(
 ) -> Handled<ResolutionAccepted> {
     let act = desk_commands::act(&key, &allowed.caller);
     let actor = allowed.caller.actor();
-    Ok(web::Json(desk_commands::resolve(&control, id.into_inner(), &resolution, actor, &act).await?))
+    Ok(web::Json(
+        desk_commands::resolve(&control, id.into_inner(), &resolution, actor, &act).await?,
+    ))
 }

@@ -17,7 +17,13 @@ use crate::{Control, desk};
     security(("bearer" = ["exceptions:read"]))
 )]
 #[get("/v1/exception-groups")]
-async fn list(_allowed: Allowed<ReadExceptions>, control: web::Data<Control>) -> Handled<Vec<ExceptionGroup>> {
-    let groups = control.database.read(|tx| Box::pin(async move { desk::groups(tx).await })).await?;
+pub(crate) async fn list(
+    _allowed: Allowed<ReadExceptions>,
+    control: web::Data<Control>,
+) -> Handled<Vec<ExceptionGroup>> {
+    let groups = control
+        .database
+        .read(|tx| Box::pin(async move { desk::groups(tx).await }))
+        .await?;
     Ok(web::Json(groups))
 }

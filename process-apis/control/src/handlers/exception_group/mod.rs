@@ -1,4 +1,4 @@
 //! Exceptions of one cause.
 
-pub mod list;
-pub mod resolve;
+pub(crate) mod list;
+pub(crate) mod resolve;

@@ -19,7 +19,7 @@ use crate::{Control, desk_commands};
     security(("bearer" = ["exceptions:resolve"]))
 )]
 #[post("/v1/exception-groups/resolution")]
-async fn resolve(
+pub(crate) async fn resolve(
     allowed: Allowed<ResolveExceptions>,
     key: IdempotencyKey,
     resolution: Valid<GroupResolution>,
@@ -27,5 +27,7 @@ async fn resolve(
 ) -> Handled<ResolutionAccepted> {
     let act = desk_commands::act(&key, &allowed.caller);
     let actor = allowed.caller.actor();
-    Ok(web::Json(desk_commands::resolve_group(&control, &resolution.0, actor, &act).await?))
+    Ok(web::Json(
+        desk_commands::resolve_group(&control, &resolution.0, actor, &act).await?,
+    ))
 }

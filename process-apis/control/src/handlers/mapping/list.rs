@@ -34,7 +34,7 @@ struct MappingQuery {
     security(("bearer" = ["references:read"]))
 )]
 #[get("/v1/mappings")]
-async fn list(
+pub(crate) async fn list(
     _allowed: Allowed<ReadReferences>,
     query: ValidQuery<MappingQuery>,
     control: web::Data<Control>,

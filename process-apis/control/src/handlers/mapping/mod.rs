@@ -1,5 +1,5 @@
 //! Mappings of reference data.
 
-pub mod list;
-pub mod remove;
-pub mod set;
+pub(crate) mod list;
+pub(crate) mod remove;
+pub(crate) mod set;

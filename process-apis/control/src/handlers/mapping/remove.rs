@@ -42,7 +42,7 @@ struct MappingKey {
     security(("bearer" = ["mappings:write"]))
 )]
 #[delete("/v1/mappings")]
-async fn remove(
+pub(crate) async fn remove(
     allowed: Allowed<WriteMappings>,
     key: ValidQuery<MappingKey>,
     control: web::Data<Control>,

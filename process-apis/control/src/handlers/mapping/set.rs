@@ -14,11 +14,11 @@ use crate::{Control, desk_commands, mappings};
 
 /// A mapping that was set.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct MappingSet {
+pub(crate) struct MappingSet {
     /// The mapping.
-    pub mapping: ReferenceMapping,
+    pub(crate) mapping: ReferenceMapping,
     /// Exceptions that waited for it and are tried again.
-    pub exceptions_retried: u64,
+    pub(crate) exceptions_retried: u64,
 }
 
 /// Set a mapping
@@ -33,14 +33,19 @@ pub struct MappingSet {
     security(("bearer" = ["mappings:write"]))
 )]
 #[put("/v1/mappings")]
-async fn set(
+pub(crate) async fn set(
     allowed: Allowed<WriteMappings>,
     mapping: web::Json<ReferenceMapping>,
     control: web::Data<Control>,
 ) -> Handled<MappingSet> {
     let (asker, mapping) = (asker(&allowed.caller), mapping.into_inner());
     mappings::check(&mapping)?;
-    let subject = format!("{}:{}:{}", mappings::word(mapping.domain), mapping.connection, mapping.value);
+    let subject = format!(
+        "{}:{}:{}",
+        mappings::word(mapping.domain),
+        mapping.connection,
+        mapping.value
+    );
     let (set, about) = (mapping.clone(), subject.clone());
     control
         .database
@@ -59,5 +64,8 @@ async fn set(
         })
         .await?;
     let exceptions_retried = desk_commands::retry_about(&control, &subject).await?;
-    Ok(web::Json(MappingSet { mapping, exceptions_retried }))
+    Ok(web::Json(MappingSet {
+        mapping,
+        exceptions_retried,
+    }))
 }

@@ -23,7 +23,7 @@ use crate::permissions::CheckOwnership;
     security(("bearer" = ["ownership:check"]))
 )]
 #[post("/v1/ownership/checks")]
-async fn check(
+pub(crate) async fn check(
     allowed: Allowed<CheckOwnership>,
     _key: IdempotencyKey,
     check: Valid<OwnershipCheck>,

@@ -1,3 +1,3 @@
 //! Ownership of fields.
 
-pub mod check;
+pub(crate) mod check;

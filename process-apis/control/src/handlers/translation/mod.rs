@@ -1,3 +1,3 @@
 //! Translations by mappings.
 
-pub mod query;
+pub(crate) mod query;

@@ -20,7 +20,7 @@ use crate::{Control, mappings};
     security(("bearer" = ["references:read"]))
 )]
 #[post("/v1/translations/query")]
-async fn query(
+pub(crate) async fn query(
     _allowed: Allowed<ReadReferences>,
     _key: IdempotencyKey,
     questions: Valid<TranslationQuestions>,

@@ -19,12 +19,14 @@ use crate::{Insight, standing};
     security(("bearer" = ["costs:read"]))
 )]
 #[get("/v1/accounts/{id}/margin")]
-async fn margin(
+pub(crate) async fn margin(
     _allowed: Allowed<ReadCosts>,
     id: web::Path<CanonicalId>,
     insight: web::Data<Insight>,
 ) -> Handled<Vec<AccountMargin>> {
     let (id, today) = (id.into_inner(), Utc::now().date_naive());
-    let margins = insight.book.read(|pages| standing::account_margins(&pages.facts, &pages.costs, id, today))?;
+    let margins = insight
+        .book
+        .read(|pages| standing::account_margins(&pages.facts, &pages.costs, id, today))?;
     Ok(web::Json(margins))
 }

@@ -1,3 +1,3 @@
 //! Accounts.
 
-pub mod margin;
+pub(crate) mod margin;

@@ -28,23 +28,23 @@ struct FactQuery {
 
 /// A fact with where it came from.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ToldFact {
+pub(crate) struct ToldFact {
     /// Id of the event that told it, as the lineage of figures names it.
-    pub event_id: String,
+    pub(crate) event_id: String,
     /// When it was told.
-    pub told_at: DateTime<Utc>,
+    pub(crate) told_at: DateTime<Utc>,
     /// The fact.
-    pub fact: Fact,
+    pub(crate) fact: Fact,
 }
 
 /// A page of facts.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ToldFacts {
+pub(crate) struct ToldFacts {
     /// The facts, in the order in which they were told.
-    pub items: Vec<ToldFact>,
+    pub(crate) items: Vec<ToldFact>,
     /// Give this to get the next page; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_cursor: Option<String>,
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// List facts
@@ -58,7 +58,7 @@ pub struct ToldFacts {
     security(("bearer" = ["insight:read"]))
 )]
 #[get("/v1/facts")]
-async fn list(
+pub(crate) async fn list(
     _allowed: Allowed<ReadInsight>,
     query: ValidQuery<FactQuery>,
     insight: web::Data<Insight>,
@@ -70,7 +70,10 @@ async fn list(
         .read(move |tx| Box::pin(async move { store::facts_after(tx, told_ms, &event_id, limit).await }))
         .await?;
     let full = i64::try_from(kept.len()).is_ok_and(|n| n == limit);
-    let next_cursor = kept.last().filter(|_| full).map(|last| format!("{}.{}", last.told_ms, last.event_id));
+    let next_cursor = kept
+        .last()
+        .filter(|_| full)
+        .map(|last| format!("{}.{}", last.told_ms, last.event_id));
     let items = kept
         .into_iter()
         .map(|kept| ToldFact {
@@ -83,7 +86,9 @@ async fn list(
 }
 
 fn after(cursor: Option<&str>) -> Result<(i64, String), Failure> {
-    let Some(cursor) = cursor else { return Ok((i64::MIN, String::new())) };
+    let Some(cursor) = cursor else {
+        return Ok((i64::MIN, String::new()));
+    };
     cursor
         .split_once('.')
         .and_then(|(ms, id)| Some((ms.parse().ok()?, id.to_owned())))

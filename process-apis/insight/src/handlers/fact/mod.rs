@@ -1,3 +1,3 @@
 //! Facts.
 
-pub mod list;
+pub(crate) mod list;

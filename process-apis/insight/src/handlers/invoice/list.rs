@@ -12,12 +12,12 @@ use crate::{Insight, standing};
 
 /// A page of invoices.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct InvoiceStandings {
+pub(crate) struct InvoiceStandings {
     /// The invoices, the newest first.
-    pub items: Vec<InvoiceStanding>,
+    pub(crate) items: Vec<InvoiceStanding>,
     /// Give this to get the next page; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_cursor: Option<String>,
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// List invoices
@@ -31,7 +31,7 @@ pub struct InvoiceStandings {
     security(("bearer" = ["insight:read"]))
 )]
 #[get("/v1/invoices")]
-async fn list(
+pub(crate) async fn list(
     _allowed: Allowed<ReadInsight>,
     query: ValidQuery<ScopeQuery>,
     insight: web::Data<Insight>,
@@ -41,7 +41,8 @@ async fn list(
     let wanted = standings
         .into_iter()
         .filter(|(account, project, _)| {
-            query.account_id.is_none_or(|id| *account == id) && query.project_id.is_none_or(|id| *project == Some(id))
+            query.account_id.is_none_or(|id| *account == id)
+                && query.project_id.is_none_or(|id| *project == Some(id))
         })
         .map(|(_, _, standing)| standing)
         .collect();

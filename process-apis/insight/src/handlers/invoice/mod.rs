@@ -1,3 +1,3 @@
 //! Invoices.
 
-pub mod list;
+pub(crate) mod list;

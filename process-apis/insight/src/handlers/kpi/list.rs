@@ -20,7 +20,7 @@ use crate::permissions::{ReadCosts, ReadInsight};
     security(("bearer" = ["insight:read"]))
 )]
 #[get("/v1/kpis")]
-async fn list(
+pub(crate) async fn list(
     allowed: Allowed<ReadInsight>,
     query: ValidQuery<WindowQuery>,
     insight: web::Data<Insight>,

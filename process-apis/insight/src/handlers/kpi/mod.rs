@@ -1,7 +1,7 @@
 //! Key figures.
 
-pub mod list;
-pub mod read;
+pub(crate) mod list;
+pub(crate) mod read;
 
 use canonical_model::{Failure, Kpi, KpiName, Result};
 use chrono::{Days, NaiveDate, Utc};
@@ -37,18 +37,28 @@ pub(crate) struct WindowQuery {
 impl WindowQuery {
     pub(crate) fn window(self) -> Result<Window> {
         let to = self.to.unwrap_or_else(|| Utc::now().date_naive());
-        let from = self.from.or_else(|| to.checked_sub_days(Days::new(DAYS))).unwrap_or(to);
+        let from = self
+            .from
+            .or_else(|| to.checked_sub_days(Days::new(DAYS)))
+            .unwrap_or(to);
         if to < from {
             return Err(Failure::business("malformed_window", "`to` is before `from`"));
         }
-        Ok(Window { from, to, legal_entity: self.legal_entity, region: self.region })
+        Ok(Window {
+            from,
+            to,
+            legal_entity: self.legal_entity,
+            region: self.region,
+        })
     }
 }
 
 /// One figure with its meaning.
 pub(crate) fn figure(insight: &Insight, name: KpiName, window: &Window) -> Result<Kpi> {
     let hours = insight.posting_hours;
-    let figure = insight.book.read(|pages| compute(name, &pages.facts, window, &pages.costs, hours))?;
+    let figure = insight
+        .book
+        .read(|pages| compute(name, &pages.facts, window, &pages.costs, hours))?;
     Ok(Kpi {
         name,
         title: name.title().to_owned(),

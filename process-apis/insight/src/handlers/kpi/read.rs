@@ -20,7 +20,7 @@ use crate::permissions::{ReadCosts, ReadInsight};
     security(("bearer" = ["insight:read"]))
 )]
 #[get("/v1/kpis/{name}")]
-async fn read(
+pub(crate) async fn read(
     allowed: Allowed<ReadInsight>,
     name: web::Path<KpiName>,
     query: ValidQuery<WindowQuery>,

@@ -13,12 +13,12 @@ use crate::{Insight, standing};
 
 /// A page of projects.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ProjectStandings {
+pub(crate) struct ProjectStandings {
     /// The projects, by code.
-    pub items: Vec<ProjectStanding>,
+    pub(crate) items: Vec<ProjectStanding>,
     /// Give this to get the next page; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_cursor: Option<String>,
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// List projects
@@ -33,15 +33,16 @@ pub struct ProjectStandings {
     security(("bearer" = ["insight:read"]))
 )]
 #[get("/v1/projects")]
-async fn list(
+pub(crate) async fn list(
     allowed: Allowed<ReadInsight>,
     query: ValidQuery<ScopeQuery>,
     insight: web::Data<Insight>,
 ) -> Handled<ProjectStandings> {
     let (query, today) = (query.0, Utc::now().date_naive());
     let with_cost = ReadCosts::given_to(&allowed.caller);
-    let mut standings =
-        insight.book.read(|pages| standing::projects(&pages.facts, &pages.costs, today, with_cost))?;
+    let mut standings = insight
+        .book
+        .read(|pages| standing::projects(&pages.facts, &pages.costs, today, with_cost))?;
     standings.retain(|s| {
         query.account_id.is_none_or(|id| s.scope.account_id == id)
             && query.project_id.is_none_or(|id| s.scope.project_id == id)

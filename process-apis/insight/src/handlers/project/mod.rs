@@ -1,4 +1,4 @@
 //! Projects.
 
-pub mod list;
-pub mod read;
+pub(crate) mod list;
+pub(crate) mod read;

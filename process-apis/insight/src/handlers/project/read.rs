@@ -19,7 +19,7 @@ use crate::{Insight, standing};
     security(("bearer" = ["insight:read"]))
 )]
 #[get("/v1/projects/{id}")]
-async fn read(
+pub(crate) async fn read(
     allowed: Allowed<ReadInsight>,
     id: web::Path<CanonicalId>,
     insight: web::Data<Insight>,

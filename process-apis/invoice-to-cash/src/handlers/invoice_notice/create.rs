@@ -9,7 +9,7 @@ use crate::InvoiceToCash;
 use crate::feeds::start_invoice;
 
 /// Say that invoices changed.
-pub struct NotifyInvoices;
+pub(crate) struct NotifyInvoices;
 
 impl Permission for NotifyInvoices {
     const SCOPE: &'static str = "invoices:notify";
@@ -32,7 +32,7 @@ const OPERATION: &str = "invoice_notice_create";
     security(("bearer" = ["invoices:notify"]))
 )]
 #[post("/v1/invoice-notices")]
-async fn create(
+pub(crate) async fn create(
     _allowed: Allowed<NotifyInvoices>,
     key: IdempotencyKey,
     notice: Valid<InvoiceNotice>,

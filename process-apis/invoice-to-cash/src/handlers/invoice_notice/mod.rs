@@ -1,3 +1,3 @@
 //! Notices about invoices.
 
-pub mod create;
+pub(crate) mod create;

@@ -1,0 +1,4 @@
+//! Instances.
+
+pub(crate) mod list;
+pub(crate) mod read;
