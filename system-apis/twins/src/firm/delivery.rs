@@ -1,5 +1,7 @@
 //! Resource managers, consultants and project managers: they staff, work, submit and approve in the PSA.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use serde_json::{Map, Value, json};
 
@@ -7,6 +9,8 @@ use super::Addresses;
 use super::client::{FirmError, send, text};
 
 const SYSTEM: &str = "Kantata";
+/// The account's custom field of the firm's project code.
+const CODE_FIELD: &str = "Project Code";
 
 /// Time of one person on one day.
 #[derive(Debug, Clone)]
@@ -96,18 +100,33 @@ impl Delivery {
         Ok(found)
     }
 
-    /// The project whose custom field or title holds `needle`.
+    /// The project of a title or of a project code.
     ///
     /// # Errors
     /// The PSA refuses or does not answer.
-    pub async fn find_project(&self, title: &str) -> Result<Option<Value>, FirmError> {
-        let projects = self.list("workspaces", &[("include_archived", "true")]).await?;
-        Ok(projects
+    pub async fn find_project(&self, needle: &str) -> Result<Option<Value>, FirmError> {
+        let filters = [("include_archived", "true")];
+        let projects = self.list("workspaces", &filters).await?;
+        let titled = projects
             .into_iter()
-            .find(|p| p.get("title").and_then(Value::as_str) == Some(title)))
+            .find(|p| p.get("title").and_then(Value::as_str) == Some(needle));
+        if titled.is_some() {
+            return Ok(titled);
+        }
+        let fields = self
+            .list("custom_fields", &[("subject_type", "Workspace")])
+            .await?;
+        let code = fields
+            .iter()
+            .find(|f| f.get("name").and_then(Value::as_str) == Some(CODE_FIELD));
+        let Some(code) = code else { return Ok(None) };
+        let by_code = format!("{}:{needle}", text(SYSTEM, code, "/id")?);
+        let filters = [("include_archived", "true"), ("by_custom_text_value", &by_code)];
+        Ok(self.list("workspaces", &filters).await?.into_iter().next())
     }
 
-    /// Approves the open staffing requests of a project: the first person of each role that `choose` names takes the seat.
+    /// Approves the open staffing requests of a project: the person whom `choose` names for the role takes the seat, and
+    /// its allocations are confirmed. Requests for a role without a person stay open. Returns how many were approved.
     ///
     /// # Errors
     /// The PSA refuses or does not answer.
@@ -120,7 +139,8 @@ impl Delivery {
         let people = self.names("users", "email_address").await?;
         let filter = [("workspace_id", workspace_id), ("include_unnamed", "true")];
         let seats = self.list("workspace_resources", &filter).await?;
-        let requests = self.list("resource_requests", &[]).await?;
+        let open = [("pending_requests_only", "true")];
+        let requests = self.list("resource_requests", &open).await?;
         let mut placed = 0;
         for request in requests {
             let (id, seat_id) = (
@@ -152,25 +172,47 @@ impl Delivery {
         Ok(placed)
     }
 
+    /// Confirms the allocations of a project that are pencilled in for somebody. Returns how many.
+    ///
+    /// # Errors
+    /// The PSA refuses or does not answer.
+    pub async fn confirm(&self, workspace_id: &str) -> Result<usize, FirmError> {
+        let filter = [("workspace_id", workspace_id), ("hard", "false")];
+        let allocations = self.list("workspace_allocations", &filter).await?;
+        let seats = self
+            .list("workspace_resources", &[("workspace_id", workspace_id)])
+            .await?;
+        let mut confirmed = 0;
+        for allocation in allocations {
+            let seat = allocation.get("workspace_resource_id");
+            if seats.iter().any(|s| s.get("id") == seat) {
+                let id = text(SYSTEM, &allocation, "/id")?;
+                self.put(
+                    &format!("workspace_allocations/{id}"),
+                    &json!({"workspace_allocation": {"hard": true}}),
+                )
+                .await?;
+                confirmed += 1;
+            }
+        }
+        Ok(confirmed)
+    }
+
     /// Books time, submits it as one timesheet for each person, and approves it. Returns the ids of the entries.
     ///
     /// # Errors
     /// The PSA refuses or does not answer.
     pub async fn work(&self, workspace_id: &str, hours: &[Hours]) -> Result<Vec<String>, FirmError> {
         let entries = self.log_time(workspace_id, hours).await?;
-        let mut people: Vec<&str> = hours.iter().map(|h| h.person.as_str()).collect();
-        people.sort_unstable();
-        people.dedup();
-        for person in people {
-            let own = hours
-                .iter()
-                .zip(&entries)
-                .filter(|(h, _)| h.person == person)
-                .map(|(_, id)| id.clone())
-                .collect::<Vec<_>>();
-            self.submit_and_approve("timesheet_submission", "line_item_ids", workspace_id, &own)
-                .await?;
-        }
+        let people = hours.iter().map(|h| h.person.as_str());
+        self.approve_each(
+            "timesheet_submission",
+            "line_item_ids",
+            workspace_id,
+            people,
+            &entries,
+        )
+        .await?;
         Ok(entries)
     }
 
@@ -214,9 +256,36 @@ impl Delivery {
                 "amount_in_cents": e.amount_in_cents, "billable": true, "reimbursable": true, "notes": e.notes}));
         }
         let ids = self.create_all("expenses", expenses).await?;
-        self.submit_and_approve("expense_report_submission", "expense_ids", workspace_id, &ids)
-            .await?;
+        let people = spent.iter().map(|e| e.person.as_str());
+        self.approve_each(
+            "expense_report_submission",
+            "expense_ids",
+            workspace_id,
+            people,
+            &ids,
+        )
+        .await?;
         Ok(ids)
+    }
+
+    /// Submits and approves lines, those of each person together: a submission is one person's.
+    async fn approve_each<'p>(
+        &self,
+        kind: &str,
+        ids_field: &str,
+        workspace_id: &str,
+        people: impl Iterator<Item = &'p str>,
+        ids: &[String],
+    ) -> Result<(), FirmError> {
+        let mut by_person: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for (person, id) in people.zip(ids) {
+            by_person.entry(person).or_default().push(id.clone());
+        }
+        for own in by_person.values() {
+            self.submit_and_approve(kind, ids_field, workspace_id, own)
+                .await?;
+        }
+        Ok(())
     }
 
     /// Submits entries and approves the submission. Returns its id.
@@ -244,6 +313,43 @@ impl Delivery {
         )
         .await?;
         Ok(id)
+    }
+
+    /// Takes back the approval of these time entries or expenses (`time_entries` or `expenses`) by rejecting the
+    /// submissions that they are on. Returns the ids of the submissions.
+    ///
+    /// # Errors
+    /// The PSA refuses or does not answer.
+    pub async fn withdraw_approval(
+        &self,
+        lines: &str,
+        ids: &[String],
+        reason: &str,
+    ) -> Result<Vec<String>, FirmError> {
+        let kind = if lines == "expenses" {
+            "expense_report_submissions"
+        } else {
+            "timesheet_submissions"
+        };
+        let mut submissions = Vec::new();
+        for part in ids.chunks(100) {
+            let only = part.join(",");
+            let filters = [("only", only.as_str()), ("include", "active_submission")];
+            for line in self.list(lines, &filters).await? {
+                let id = line.get("active_submission_id").and_then(Value::as_str);
+                submissions.extend(id.map(str::to_owned));
+            }
+        }
+        submissions.sort_unstable();
+        submissions.dedup();
+        for id in &submissions {
+            self.put(
+                &format!("{kind}/{id}/reject"),
+                &json!({"resolution": {"description": reason}}),
+            )
+            .await?;
+        }
+        Ok(submissions)
     }
 
     /// Completes the task or milestone of a title.

@@ -21,13 +21,12 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// Everything, as `only` and single records are given.
-    pub(super) fn whole() -> Self {
+    /// Everything, as `only` and single records are given; `meta` still counts pages.
+    pub(super) fn whole(request: &Request) -> Self {
         Self {
             skip: 0,
             take: usize::MAX,
-            size: DEFAULT_PAGE,
-            number: 1,
+            ..Self::of(request)
         }
     }
 

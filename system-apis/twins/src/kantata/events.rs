@@ -160,7 +160,7 @@ pub(super) fn list(view: View<'_>, request: &Request, now: DateTime<Utc>) -> Res
     }
     most_recent(&mut found, request);
     let page = match request.param("only") {
-        Some(_) => envelope::Page::whole(),
+        Some(_) => envelope::Page::whole(request),
         None => envelope::Page::of(request),
     };
     Ok(Response::ok(answer(view, &found, page, request)))
@@ -271,7 +271,7 @@ fn subject_ref(view: View<'_>, event: &Record, maps: &mut Map<String, Value>) ->
 }
 
 /// `GET /subscribed_events/event_types`: the types, each with the fields of its payloads.
-pub(super) fn types(view: View<'_>) -> Response {
+pub(super) fn types(view: View<'_>, request: &Request) -> Response {
     let mut maps = Map::new();
     let mut results = Vec::new();
     for collection in view.account.schema.all() {
@@ -299,7 +299,7 @@ pub(super) fn types(view: View<'_>) -> Response {
     Response::ok(envelope::finish(
         results.len(),
         results,
-        envelope::Page::whole(),
+        envelope::Page::whole(request),
         maps,
     ))
 }

@@ -31,7 +31,7 @@ pub(super) fn list(view: View<'_>, collection: &Collection, request: &Request) -
         .collect();
     filter::sort(collection, &mut found, request.param("order").as_deref());
     let page = match only {
-        Some(_) => envelope::Page::whole(),
+        Some(_) => envelope::Page::whole(request),
         None if view.who.page_shift => envelope::Page::of(request).shifted(),
         None => envelope::Page::of(request),
     };
@@ -94,7 +94,7 @@ pub(super) fn show(view: View<'_>, collection: &Collection, id: &str, request: &
     if !filter::matches(view, collection, record, request) {
         return Err(ApiError::not_found());
     }
-    Ok(some(view, collection, &[record.id.clone()], request))
+    Ok(some(view, collection, std::slice::from_ref(&record.id), request))
 }
 
 /// The answer that shows the records of these ids, in their order.
@@ -108,7 +108,7 @@ pub(super) fn some(view: View<'_>, collection: &Collection, ids: &[String], requ
         view,
         collection,
         &records,
-        envelope::Page::whole(),
+        envelope::Page::whole(request),
         &asked,
     ))
 }

@@ -15,7 +15,7 @@ pub(super) fn route(call: &mut Call<'_, '_>, request: &Request) -> Answer {
     match (request.method.as_str(), request.segments().as_slice()) {
         ("GET", ["users", "me"]) => list::me(call.view(), request),
         ("GET", ["subscribed_events"]) => events::list(call.view(), request, call.now()),
-        ("GET", ["subscribed_events", "event_types"]) => Ok(events::types(call.view())),
+        ("GET", ["subscribed_events", "event_types"]) => Ok(events::types(call.view(), request)),
         ("POST", ["external_references", "create_or_update"]) => custom::create_or_update(call, request),
         ("POST", [kind @ ("timesheet_approvals" | "timesheet_rejections" | "timesheet_cancellations")]) => {
             approval::resolve_several(call, kind, request)

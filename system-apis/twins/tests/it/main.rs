@@ -6,5 +6,7 @@
 )]
 
 mod core;
+mod firm;
+mod kantata;
 mod openid;
 mod salesforce;

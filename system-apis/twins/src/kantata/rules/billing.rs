@@ -96,6 +96,9 @@ fn check_milestone(
     Ok(())
 }
 
+/// What a line adds to an invoice.
+type Worth = fn(&Record) -> i64;
+
 /// An invoice over entries, expenses, milestones and items of its own. Amounts of items are in main units.
 pub(super) fn create_invoice(call: &mut Call<'_, '_>, mut fields: Fields, item: &Item) -> Done<String> {
     let ids = |name: &str| {
@@ -117,7 +120,7 @@ pub(super) fn create_invoice(call: &mut Call<'_, '_>, mut fields: Fields, item: 
         .to_owned();
     let mut total = 0;
     let mut lines = Vec::new();
-    let worths: [(&str, &str, fn(&Record) -> i64); 3] = [
+    let worths: [(&str, &str, Worth); 3] = [
         ("time_entries", "time_entry_ids", |e| {
             if yes(e, "billable") { worth(e) } else { 0 }
         }),

@@ -12,13 +12,6 @@ use crate::kantata::{include, list, params};
 use crate::store::{Fields, Record};
 
 pub(super) fn create_seat(call: &mut Call<'_, '_>, fields: Fields) -> Done<String> {
-    check_person(
-        call,
-        text(&fields, "workspace_id"),
-        text(&fields, "user_id"),
-        text(&fields, "role_id"),
-        None,
-    )?;
     let (workspace, user, role) = (
         owned(&fields, "workspace_id"),
         owned(&fields, "user_id"),
@@ -37,13 +30,6 @@ pub(super) fn create_seat(call: &mut Call<'_, '_>, fields: Fields) -> Done<Strin
 pub(super) fn update_seat(call: &mut Call<'_, '_>, record: &Record, fields: Fields) -> Done<()> {
     let (user, role) = (owned(&fields, "user_id"), owned(&fields, "role_id"));
     let role = role.or_else(|| record.text("role_id").map(str::to_owned));
-    check_person(
-        call,
-        record.text("workspace_id"),
-        user.as_deref(),
-        role.as_deref(),
-        Some(&record.id),
-    )?;
     call.change("workspace_resources", &record.id, fields);
     if let (Some(workspace), Some(user)) = (record.text("workspace_id"), user) {
         join(call, workspace, &user, role.as_deref(), false);
@@ -53,29 +39,6 @@ pub(super) fn update_seat(call: &mut Call<'_, '_>, record: &Record, fields: Fiel
 
 fn owned(fields: &Fields, name: &str) -> Option<String> {
     text(fields, name).map(str::to_owned)
-}
-
-/// A person has one seat for each role on a project.
-fn check_person(
-    call: &Call<'_, '_>,
-    workspace: Option<&str>,
-    user: Option<&str>,
-    role: Option<&str>,
-    seat: Option<&str>,
-) -> Done<()> {
-    let (Some(workspace), Some(user)) = (workspace, user) else {
-        return Ok(());
-    };
-    let seats = call
-        .view()
-        .having("workspace_resources", "workspace_id", workspace);
-    let taken = seats
-        .iter()
-        .any(|s| s.text("user_id") == Some(user) && s.text("role_id") == role && Some(s.id.as_str()) != seat);
-    if taken {
-        return Err(ApiError::invalid("user_id", "User has already been taken"));
-    }
-    Ok(())
 }
 
 pub(super) fn delete_seat(call: &mut Call<'_, '_>, record: &Record) {

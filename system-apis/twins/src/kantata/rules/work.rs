@@ -116,13 +116,13 @@ fn bill_rate(
             "rate_card_id",
             project.text("rate_card_id")?,
         );
-        let in_force = versions.into_iter().filter(|v| {
+        let mut in_force = versions.into_iter().filter(|v| {
             let from = view
                 .follow(v, "rate_card_set_version_id", "rate_card_set_versions")
                 .and_then(|s| date(s, "effective_date"));
             from.is_none_or(|from| day.is_none_or(|day| from <= day))
         });
-        let version = in_force.last()?;
+        let version = in_force.next_back()?;
         let roles = view.having("rate_card_roles", "rate_card_version_id", &version.id);
         let rate = roles
             .iter()
