@@ -54,16 +54,34 @@ fn follow_one<T: Resource>(
         let remote = remote.clone();
         Box::pin(async move { remote.changes(cursor.as_deref(), page).await })
     });
-    follow(db.clone(), format!("erp/{name} {}", T::PATH), settings.clone(), fetch, take)
+    follow(
+        db.clone(),
+        format!("erp/{name} {}", T::PATH),
+        settings.clone(),
+        fetch,
+        take,
+    )
 }
 
-async fn take_invoice(tx: &mut Tx, engine: &Engine<Services>, connection: &str, change: &Change<Invoice>) -> Result<()> {
-    start_invoice(tx, engine, connection, &change.id, &stamp(change.changed_at)).await
+async fn take_invoice(
+    tx: &mut Tx,
+    engine: &Engine<Services>,
+    connection: &str,
+    change: &Change<Invoice>,
+) -> Result<()> {
+    start_invoice(tx, engine, connection, &change.id, &stamp(change.changed_at))
+        .await
+        .map(drop)
 }
 
 /// A change that cannot be read, or a record that is gone, starts an instance too: it stops at its first step, where a
 /// person sees why.
-async fn take_payment(tx: &mut Tx, engine: &Engine<Services>, connection: &str, change: &Change<Payment>) -> Result<()> {
+async fn take_payment(
+    tx: &mut Tx,
+    engine: &Engine<Services>,
+    connection: &str,
+    change: &Change<Payment>,
+) -> Result<()> {
     let (id, stamp) = (&change.id, stamp(change.changed_at));
     let business_key = format!("payment {connection} {id} {stamp}");
     let start = Start {

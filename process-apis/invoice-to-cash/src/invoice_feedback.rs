@@ -47,8 +47,14 @@ pub struct InvoiceFeedback {
 
 /// The steps, in their order.
 pub fn definition() -> Process<InvoiceFeedback, Services> {
-    let accountant = |sla_hours| OwnerRule { role: "project_accountant", sla_hours };
-    let steward = OwnerRule { role: "data_steward", sla_hours: 24 };
+    let accountant = |sla_hours| OwnerRule {
+        role: "project_accountant",
+        sla_hours,
+    };
+    let steward = OwnerRule {
+        role: "data_steward",
+        sla_hours: 24,
+    };
     Process::named(NAME)
         .version(1)
         .step("load_invoice", load_invoice)
@@ -60,13 +66,20 @@ pub fn definition() -> Process<InvoiceFeedback, Services> {
         .owner("account_not_referenced", steward)
         .owner("account_without_crm_id", steward)
         .owner("missing_fx_rate", accountant(24))
-        .default_owner(OwnerRule { role: "integration_operator", sla_hours: 8 })
+        .default_owner(OwnerRule {
+            role: "integration_operator",
+            sla_hours: 8,
+        })
 }
 
 impl State for InvoiceFeedback {
     fn title(&self) -> String {
         let number = self.invoice.as_ref().and_then(|i| i.data.number.clone());
-        format!("Invoice {} of {}", number.unwrap_or_else(|| self.invoice_id.clone()), self.connection)
+        format!(
+            "Invoice {} of {}",
+            number.unwrap_or_else(|| self.invoice_id.clone()),
+            self.connection
+        )
     }
 
     fn at_risk(&self) -> AtRisk {
@@ -107,7 +120,12 @@ impl InvoiceFeedback {
 }
 
 async fn load_invoice(ctx: &Ctx, state: &mut InvoiceFeedback) -> Result<()> {
-    state.invoice = Some(ctx.services().erp::<Invoice>(&state.connection).read(&state.invoice_id).await?);
+    state.invoice = Some(
+        ctx.services()
+            .erp::<Invoice>(&state.connection)
+            .read(&state.invoice_id)
+            .await?,
+    );
     Ok(())
 }
 
@@ -162,7 +180,9 @@ async fn tell_fact(ctx: &Ctx, state: &mut InvoiceFeedback) -> Result<()> {
 
 /// The CRM's record carries a key that follows from the invoice, so that every change of it writes the same record.
 async fn show_invoice_in_crm(ctx: &Ctx, state: &mut InvoiceFeedback) -> Result<()> {
-    let Some(crm_id) = state.buyer()?.crm_ids.first().cloned() else { return Ok(()) };
+    let Some(crm_id) = state.buyer()?.crm_ids.first().cloned() else {
+        return Ok(());
+    };
     let invoice = state.invoice()?.data.clone();
     let shown = Invoice {
         account: RecordRef::id(crm_id),
@@ -172,29 +192,42 @@ async fn show_invoice_in_crm(ctx: &Ctx, state: &mut InvoiceFeedback) -> Result<(
         ..invoice
     };
     let key = ctx.shared_key(&format!("invoice {}", state.told_as()));
-    let remote = ctx.services().crm::<Invoice>();
-    let (sender, finder, record) = (remote.clone(), remote, shown.clone());
+    let (remote, record) = (ctx.services().crm::<Invoice>(), shown.clone());
     let send = move |key: EffectKey| {
-        let (remote, record) = (sender.clone(), record.clone());
-        async move { remote.write(&Write { key, id: None, expected_version: None, record }).await }
+        let (remote, record) = (remote.clone(), record.clone());
+        async move {
+            remote
+                .write(&Write {
+                    key,
+                    id: None,
+                    expected_version: None,
+                    record,
+                })
+                .await
+        }
     };
     // What is found may be an earlier change's record, so what is not known to be written is written again: the same
     // key upserts the same record.
-    let find = move |_key: EffectKey| {
-        let _unused = &finder;
-        async move { Ok::<Option<Written>, Failure>(None) }
-    };
+    let find = |_key: EffectKey| async move { Ok::<Option<Written>, Failure>(None) };
     let target = format!("{} invoice", ctx.services().crm_name());
-    ctx.effect_with_key(&target, key, &shown, send, find).await.map(drop)
+    ctx.effect_with_key(&target, key, &shown, send, find)
+        .await
+        .map(drop)
 }
 
 /// Gives insight a moment to take the fact in, so that the margin includes this invoice; then goes on without it.
 async fn await_insight(ctx: &Ctx, state: &mut InvoiceFeedback) -> Result<()> {
-    let query = InvoiceQuery { account_id: Some(state.buyer()?.canonical_id), limit: Some(1000), ..InvoiceQuery::default() };
+    let query = InvoiceQuery {
+        account_id: Some(state.buyer()?.canonical_id),
+        limit: Some(1000),
+        ..InvoiceQuery::default()
+    };
     let known = ctx.services().insight.invoices(&query).await?;
     let (told_as, invoice) = (state.told_as(), &state.invoice()?.data);
     let told = known.items.iter().any(|i| {
-        i.invoice == told_as && i.status == invoice.status && Some(i.amount_paid) == invoice.amount_paid.or(Some(i.amount_paid))
+        i.invoice == told_as
+            && i.status == invoice.status
+            && Some(i.amount_paid) == invoice.amount_paid.or(Some(i.amount_paid))
     });
     let patience = Duration::seconds(ctx.services().wait_for_insight_s);
     let now = chrono::Utc::now();
@@ -217,12 +250,22 @@ async fn update_account_in_crm(ctx: &Ctx, state: &mut InvoiceFeedback) -> Result
         let (remote, id, sent) = (ctx.services().crm::<Account>(), crm_id.clone(), record.clone());
         let send = move |key: EffectKey| {
             let (remote, id, record) = (remote.clone(), id.clone(), sent.clone());
-            async move { remote.write(&Write { key, id: Some(id), expected_version: None, record }).await }
+            async move {
+                remote
+                    .write(&Write {
+                        key,
+                        id: Some(id),
+                        expected_version: None,
+                        record,
+                    })
+                    .await
+            }
         };
         // Setting the same figures twice is setting them once.
         let find = |_key: EffectKey| async move { Ok::<Option<Written>, Failure>(None) };
         let target = format!("{} account", ctx.services().crm_name());
-        ctx.effect(&target, &format!("account {crm_id}"), &record, send, find).await?;
+        ctx.effect(&target, &format!("account {crm_id}"), &record, send, find)
+            .await?;
     }
     Ok(())
 }
@@ -250,5 +293,8 @@ fn amountless(state: &InvoiceFeedback) -> Failure {
 }
 
 fn lacking(what: &str) -> Failure {
-    Failure::fault("step_skipped", format!("{what} is not known, because the step that finds it was skipped"))
+    Failure::fault(
+        "step_skipped",
+        format!("{what} is not known, because the step that finds it was skipped"),
+    )
 }

@@ -1,8 +1,8 @@
 //! Whose invoice or payment is it? Answered by control's cross-references, never guessed.
 
 use canonical_model::{
-    Account, CanonicalId, Failure, Opportunity, Project, RecordRef, ReferenceAnswer, ReferenceQuestion, Resource,
-    Result,
+    Account, CanonicalId, Failure, Opportunity, Project, RecordRef, ReferenceAnswer, ReferenceQuestion,
+    Resource, Result,
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,24 +35,43 @@ pub async fn buyer(ctx: &Ctx, connection: &str, account: &RecordRef) -> Result<B
         return Err(ctx.about(format!("account:{connection}:{}", account.id), failure));
     };
     let crm = ctx.services().crm_name();
-    let crm_ids: Vec<String> =
-        known.references.iter().filter(|r| r.connection == crm).map(|r| r.id.clone()).collect();
+    let crm_ids: Vec<String> = known
+        .references
+        .iter()
+        .filter(|r| r.connection == crm)
+        .map(|r| r.id.clone())
+        .collect();
     if crm_ids.is_empty() {
-        let message = format!("customer {label} of {connection} has no account in {crm}; note it at control, or skip");
+        let message =
+            format!("customer {label} of {connection} has no account in {crm}; note it at control, or skip");
         let failure = Failure::business("account_without_crm_id", message);
         return Err(ctx.about(format!("account:{connection}:{}", account.id), failure));
     }
-    let name = known.references.iter().find_map(|r| r.label.clone()).unwrap_or(label);
-    Ok(Buyer { canonical_id, name, crm_ids })
+    let name = known
+        .references
+        .iter()
+        .find_map(|r| r.label.clone())
+        .unwrap_or(label);
+    Ok(Buyer {
+        canonical_id,
+        name,
+        crm_ids,
+    })
 }
 
 /// A project of an ERP: its canonical id, and the opportunity that it came from, where they are known.
 ///
 /// # Errors
 /// Control does not answer.
-pub async fn project(ctx: &Ctx, connection: &str, project: &RecordRef) -> Result<(Option<CanonicalId>, Option<String>)> {
+pub async fn project(
+    ctx: &Ctx,
+    connection: &str,
+    project: &RecordRef,
+) -> Result<(Option<CanonicalId>, Option<String>)> {
     let known = references::<Project>(ctx, connection, &project.id).await?;
-    let Some(canonical_id) = known.canonical_id() else { return Ok((None, None)) };
+    let Some(canonical_id) = known.canonical_id() else {
+        return Ok((None, None));
+    };
     let question = ReferenceQuestion {
         resource: Opportunity::NAME.to_owned(),
         connection: None,
@@ -61,7 +80,10 @@ pub async fn project(ctx: &Ctx, connection: &str, project: &RecordRef) -> Result
     };
     let crm = ctx.services().crm_name();
     let answers = ctx.services().control.references(&[question]).await?;
-    let opportunity = answers.first().and_then(|answer| answer.id_in(&crm)).map(str::to_owned);
+    let opportunity = answers
+        .first()
+        .and_then(|answer| answer.id_in(&crm))
+        .map(str::to_owned);
     Ok((Some(canonical_id), opportunity))
 }
 

@@ -30,7 +30,10 @@ pub struct PaymentFeedback {
 
 /// The steps, in their order.
 pub fn definition() -> Process<PaymentFeedback, Services> {
-    let steward = OwnerRule { role: "data_steward", sla_hours: 24 };
+    let steward = OwnerRule {
+        role: "data_steward",
+        sla_hours: 24,
+    };
     Process::named(NAME)
         .version(1)
         .step("load_payment", load_payment)
@@ -38,17 +41,27 @@ pub fn definition() -> Process<PaymentFeedback, Services> {
         .step("tell_fact", tell_fact)
         .owner("account_not_referenced", steward)
         .owner("account_without_crm_id", steward)
-        .default_owner(OwnerRule { role: "integration_operator", sla_hours: 8 })
+        .default_owner(OwnerRule {
+            role: "integration_operator",
+            sla_hours: 8,
+        })
 }
 
 impl State for PaymentFeedback {
     fn title(&self) -> String {
         let number = self.payment.as_ref().and_then(|p| p.data.number.clone());
-        format!("Payment {} of {}", number.unwrap_or_else(|| self.payment_id.clone()), self.connection)
+        format!(
+            "Payment {} of {}",
+            number.unwrap_or_else(|| self.payment_id.clone()),
+            self.connection
+        )
     }
 
     fn at_risk(&self) -> AtRisk {
-        AtRisk { money: self.payment.as_ref().map(|p| p.data.amount), ..AtRisk::default() }
+        AtRisk {
+            money: self.payment.as_ref().map(|p| p.data.amount),
+            ..AtRisk::default()
+        }
     }
 }
 
@@ -56,12 +69,22 @@ impl PaymentFeedback {
     /// A payment of which nothing is known but where it is.
     #[must_use]
     pub fn of(connection: &str, payment_id: &str) -> Self {
-        Self { connection: connection.to_owned(), payment_id: payment_id.to_owned(), payment: None, buyer: None }
+        Self {
+            connection: connection.to_owned(),
+            payment_id: payment_id.to_owned(),
+            payment: None,
+            buyer: None,
+        }
     }
 }
 
 async fn load_payment(ctx: &Ctx, state: &mut PaymentFeedback) -> Result<()> {
-    state.payment = Some(ctx.services().erp::<Payment>(&state.connection).read(&state.payment_id).await?);
+    state.payment = Some(
+        ctx.services()
+            .erp::<Payment>(&state.connection)
+            .read(&state.payment_id)
+            .await?,
+    );
     Ok(())
 }
 
@@ -73,7 +96,9 @@ async fn find_parties(ctx: &Ctx, state: &mut PaymentFeedback) -> Result<()> {
 }
 
 async fn tell_fact(ctx: &Ctx, state: &mut PaymentFeedback) -> Result<()> {
-    let (Some(payment), Some(buyer)) = (&state.payment, &state.buyer) else { return Ok(()) };
+    let (Some(payment), Some(buyer)) = (&state.payment, &state.buyer) else {
+        return Ok(());
+    };
     let told_as = format!("{}/{}", state.connection, state.payment_id);
     let fact = PaymentReceived {
         payment: told_as.clone(),
@@ -81,7 +106,12 @@ async fn tell_fact(ctx: &Ctx, state: &mut PaymentFeedback) -> Result<()> {
         account_name: buyer.name.clone(),
         date: payment.data.date,
         amount: payment.data.amount,
-        invoices: payment.data.applied.iter().map(|a| format!("{}/{}", state.connection, a.invoice.id)).collect(),
+        invoices: payment
+            .data
+            .applied
+            .iter()
+            .map(|a| format!("{}/{}", state.connection, a.invoice.id))
+            .collect(),
     };
     ctx.emit(Fact::PaymentReceived(fact), &told_as);
     Ok(())

@@ -31,7 +31,8 @@ impl Services {
     /// A collection of an ERP connection such as `erp/main`.
     #[must_use]
     pub fn erp<T: Resource>(&self, connection: &str) -> Remote<T> {
-        self.erp.collection(connection.split_once('/').map_or(connection, |(_, name)| name))
+        self.erp
+            .collection(connection.split_once('/').map_or(connection, |(_, name)| name))
     }
 
     /// A collection of the CRM.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use persistence::Database;
 use process_engine::Engine;
-use process_serving::ProcessDesk;
 
 use crate::services::Services;
 

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, post, web};
 use canonical_model::{Accepted, Failure, InvoiceNotice};
 use chassis::{Allowed, IdempotencyKey, Permission, Problem, Role, Valid};
-use persistence::idempotency::{self, Seen};
+use process_serving::once;
 
 use crate::InvoiceToCash;
 use crate::feeds::start_invoice;
@@ -43,24 +43,18 @@ pub(crate) async fn create(
         let message = format!("{} is no ERP connection that is followed", notice.connection);
         return Err(Problem(Failure::business("connection_not_found", message)));
     }
-    let (engine, digest) = (state.engine.clone(), idempotency::digest(&notice)?);
-    let accepted = state
-        .database
-        .write(move |tx| {
-            Box::pin(async move {
-                if let Seen::Replay { body, .. } = idempotency::begin(tx, OPERATION, &key.0, &digest).await? {
-                    return Ok(body);
-                }
-                let occasion = format!("notice {}", key.0);
-                let started = start_invoice(tx, &engine, &notice.connection, &notice.invoice_id, &occasion).await?;
-                let accepted = Accepted { instance_id: Some(started.instance_id), new: started.new };
-                let body = serde_json::to_string(&accepted).map_err(|e| {
-                    Failure::fault("unwritable_record", "an answer cannot be written").with_detail(e.to_string())
-                })?;
-                idempotency::finish(tx, OPERATION, &key.0, 202, &body).await?;
-                Ok(body)
+    let engine = state.engine.clone();
+    let (request, occasion) = (notice.clone(), format!("notice {}", key.0));
+    let accepted: Accepted = once(&state.database, OPERATION, &key.0, &request, move |tx| {
+        Box::pin(async move {
+            let started =
+                start_invoice(tx, &engine, &notice.connection, &notice.invoice_id, &occasion).await?;
+            Ok(Accepted {
+                instance_id: Some(started.instance_id),
+                new: started.new,
             })
         })
-        .await?;
-    Ok(HttpResponse::Accepted().content_type("application/json").body(accepted))
+    })
+    .await?;
+    Ok(HttpResponse::Accepted().json(accepted))
 }
