@@ -27,7 +27,9 @@ pub use extract::{IdempotencyKey, Valid, ValidQuery};
 pub use open::Readiness;
 pub use problem::{Handled, Problem, ProblemBody};
 pub use secret::Reference;
-pub use server::{Api, Extras, PutData, RunningApi, Stopping, serve, serve_with, start, start_with, told_to_stop};
+pub use server::{
+    Api, Extras, PutData, RunningApi, Stopping, serve, serve_with, start, start_with, told_to_stop,
+};
 pub use session::SessionSettings;
 pub use settings::{
     AuthSettings, HttpSettings, LogFormat, Settings, TelemetrySettings, TlsSettings, check_settings, load,

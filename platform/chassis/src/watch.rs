@@ -20,6 +20,7 @@ use opentelemetry::propagation::Extractor;
 use tracing::{Instrument, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
+use crate::auth::verify_ahead;
 use crate::correlation::{self, CORRELATION, CorrelationId};
 use crate::fallback::{self, Routes};
 use crate::problem::Problem;
@@ -49,7 +50,11 @@ pub(crate) async fn watch(
     let began = Instant::now();
     CORRELATION
         .scope(id.0.clone(), async move {
-            let outcome = guarded(next.call(request), limit).await;
+            let work = async move {
+                verify_ahead(request.request()).await;
+                next.call(request).await
+            };
+            let outcome = guarded(work, limit).await;
             let outcome = outcome.map(|answer| answer.map_into_boxed_body()).map(normalised);
             record(api, method.as_str(), began.elapsed(), &outcome);
             finished(outcome.map(session::readable), &id)

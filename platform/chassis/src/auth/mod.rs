@@ -9,4 +9,5 @@ pub use caller::{Caller, Role};
 pub use permission::{Allowed, Permission};
 
 pub(crate) use issuer::Issuer;
+pub(crate) use permission::verify_ahead;
 pub(crate) use verifier::{Claims, Verifier};

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use actix_web::dev::Payload;
 use actix_web::error::InternalError;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
 use canonical_model::Failure;
 use futures_util::future::{FutureExt, LocalBoxFuture};
 
@@ -46,19 +46,50 @@ impl<P: Permission> FromRequest for Allowed<P> {
     }
 }
 
+/// What a token turned out to be before the handler's arguments were taken.
+#[derive(Clone)]
+struct Verified {
+    token: String,
+    caller: Result<Caller, Failure>,
+}
+
+/// Checks a request's token before the handler's arguments are taken. Those are taken at the same time, and one that
+/// cannot be had (a missing header, a malformed body) would otherwise be refused first while the issuer's keys are
+/// still being fetched.
+pub(crate) async fn verify_ahead(request: &HttpRequest) {
+    let token = match bearer(request) {
+        Ok(Some(token)) => Some(token),
+        Ok(None) => session::access_token(request).ok().flatten(),
+        Err(_) => None,
+    };
+    let verifier = request.app_data::<web::Data<Verifier>>().cloned();
+    if let (Some(token), Some(verifier)) = (token, verifier) {
+        let caller = verifier.caller(&token).await;
+        request.extensions_mut().insert(Verified { token, caller });
+    }
+}
+
+async fn caller(request: &HttpRequest, verifier: &Verifier, token: &str) -> Result<Caller, Failure> {
+    let verified = request.extensions().get::<Verified>().cloned();
+    match verified.filter(|verified| verified.token == token) {
+        Some(verified) => verified.caller,
+        None => verifier.caller(token).await,
+    }
+}
+
 async fn identify(request: &HttpRequest) -> Result<Caller, actix_web::Error> {
     let verifier = request
         .app_data::<web::Data<Verifier>>()
         .ok_or_else(|| Problem(Failure::fault("chassis_incomplete", "This API checks no tokens.")))?;
     if let Some(token) = bearer(request)? {
-        let mut caller = verifier.caller(&token).await.map_err(Problem)?;
+        let mut caller = caller(request, verifier, &token).await.map_err(Problem)?;
         if caller.is_service {
             caller.on_behalf_of = on_behalf_of(request);
         }
         return Ok(caller);
     }
     match session::access_token(request).map_err(Problem)? {
-        Some(token) => match verifier.caller(&token).await {
+        Some(token) => match caller(request, verifier, &token).await {
             Ok(caller) => Ok(caller),
             // An expired session is no session; a person signs in again, a script is told so.
             Err(failure) if failure.code == "invalid_token" => Err(unknown_caller(request, failure)),
