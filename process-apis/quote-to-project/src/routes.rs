@@ -7,17 +7,21 @@ use crate::handlers::deal_notice;
 
 /// Registers every operation.
 pub fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(deal_notice::create::create);
+    config
+        .service(deal_notice::create::create)
+        .configure(process_serving::routes);
 }
 
 /// The contract.
 #[must_use]
 pub fn contract() -> OpenApi {
+    let mut tags = vec![("deals", "Deals that become projects.")];
+    tags.extend(process_serving::TAGS);
     chassis::contract(
         "Fairlead Quote-to-Project Process API",
         "1.0.0",
         "From a won deal to a staffed project, and planned time to CRM and ERP.",
-        &[("deals", "Deals that become projects.")],
+        &tags,
         routes,
     )
 }

@@ -8,6 +8,7 @@ use egress::ClientSettings;
 use persistence::Database;
 use process_client::ControlClient;
 use process_engine::Engine;
+use process_serving::Served;
 use process_serving::feed::{Fetch, Follower, Take, follow};
 use system_client::{Remote, SystemClient};
 
@@ -66,6 +67,10 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Running> {
     let services = services(settings, db.clone())?;
     let engine = start_engine(settings, &services).await?;
     let followers = followers(settings, &services, &engine);
+    let served = Served {
+        database: db.clone(),
+        desk: engine.desk(),
+    };
     let state = QuoteToProject {
         db,
         engine: engine.clone(),
@@ -77,7 +82,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Running> {
         routes,
         state,
     };
-    let api = chassis::start(api, &settings.http, &settings.auth)?;
+    let api = chassis::start_with(api, &settings.http, &settings.auth, served.extras())?;
     Ok(Running {
         base_url: api.base_url.clone(),
         api,

@@ -1,18 +1,14 @@
 //! A deal may have been won.
 
 use actix_web::{HttpResponse, post, web};
-use canonical_model::{Accepted, DealNotice, Failure, Result};
+use canonical_model::{Accepted, DealNotice, Failure};
 use chassis::{Allowed, CorrelationId, IdempotencyKey, Problem, Valid};
-use persistence::idempotency::{self, Seen};
-use persistence::{Tx, inbox};
-use process_engine::Engine;
+use persistence::inbox;
+use process_serving::once;
 
 use crate::intake;
 use crate::permissions::WriteDeals;
-use crate::services::Services;
 use crate::state::QuoteToProject;
-
-const OPERATION: &str = "deal_notice_create";
 
 /// Tell of a won deal
 ///
@@ -43,47 +39,18 @@ pub(crate) async fn create(
         );
         return Err(Problem(Failure::business("unknown_connection", message)));
     }
-    let engine = state.engine.clone();
-    let accepted = state
-        .db
-        .write(move |tx| Box::pin(async move { accept(&engine, tx, &key.0, &notice, &correlation.0).await }))
-        .await?;
-    Ok(HttpResponse::Accepted().json(accepted))
-}
-
-async fn accept(
-    engine: &Engine<Services>,
-    tx: &mut Tx,
-    key: &str,
-    notice: &DealNotice,
-    correlation_id: &str,
-) -> Result<Accepted> {
-    let digest = idempotency::digest(notice)?;
-    if let Seen::Replay { body, .. } = idempotency::begin(tx, OPERATION, key, &digest).await? {
-        return serde_json::from_str(&body).map_err(|e| unreadable(&e));
-    }
-    inbox::accept(tx, "deal-notices", key).await?;
-    let started = intake::deal(
-        engine,
-        tx,
-        &notice.connection,
-        &notice.opportunity_id,
-        correlation_id,
-    )
+    let (engine, told, name) = (state.engine.clone(), notice.clone(), key.0.clone());
+    let accepted = once(&state.db, "deal_notice_create", &key.0, &notice, move |tx| {
+        Box::pin(async move {
+            inbox::accept(tx, "deal-notices", &name).await?;
+            let (connection, id) = (told.connection.as_str(), told.opportunity_id.as_str());
+            let started = intake::deal(&engine, tx, connection, id, &correlation.0).await?;
+            Ok(Accepted {
+                instance_id: Some(started.instance_id),
+                new: started.new,
+            })
+        })
+    })
     .await?;
-    let accepted = Accepted {
-        instance_id: Some(started.instance_id),
-        new: started.new,
-    };
-    let body = serde_json::to_string(&accepted).map_err(|e| unreadable(&e))?;
-    idempotency::finish(tx, OPERATION, key, 202, &body).await?;
-    Ok(accepted)
-}
-
-fn unreadable(error: &serde_json::Error) -> Failure {
-    Failure::fault(
-        "unreadable_answer",
-        "a recorded answer is not what it was written as",
-    )
-    .with_detail(error.to_string())
+    Ok(HttpResponse::Accepted().json(accepted))
 }
