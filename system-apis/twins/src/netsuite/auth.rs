@@ -20,6 +20,7 @@ impl NetSuite {
     }
 
     /// The caller, or the refusal that it gets. With `expired`, a good bearer token counts as expired.
+    #[expect(clippy::result_large_err, reason = "the refusal is the answer itself")]
     pub(super) fn authenticate(
         &self,
         authorization: Option<&str>,

@@ -38,7 +38,7 @@ impl NetSuite {
     /// Takes a request as a job and runs it.
     pub(super) fn submit(&self, caller: &Caller, call: &Call) -> Answer<Reply> {
         let calls = tasks_of(call)?;
-        for segment in call.segments(RECORD_PATH).first() {
+        if let Some(segment) = call.segments(RECORD_PATH).first() {
             self.record_type(segment)?;
         }
         let job = Job {

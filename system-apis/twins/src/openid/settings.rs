@@ -73,8 +73,8 @@ struct ClientEntry {
     id: String,
     #[serde(default)]
     redirect_uris: Vec<String>,
-    /// Audiences; `*` stands for all.
-    may_call: Vec<String>,
+    /// Audiences with their scopes; `*` stands for every audience.
+    may_call: BTreeMap<String, Vec<String>>,
 }
 
 impl Default for OpenIdSettings {
@@ -93,13 +93,17 @@ impl Default for OpenIdSettings {
 }
 
 fn client(entry: ClientEntry, apis: &BTreeMap<String, Vec<String>>) -> Client {
-    let all = entry.may_call.iter().any(|a| a == "*");
-    let audiences = apis.keys().filter(|a| all || entry.may_call.contains(a));
+    let everywhere = entry.may_call.get("*");
+    let scopes = |audience: &String| entry.may_call.get(audience).or(everywhere).cloned();
+    let grants = apis
+        .keys()
+        .filter_map(|audience| Some((audience.clone(), scopes(audience)?)))
+        .collect();
     Client {
         secret: Some(development_secret(&entry.id)),
         id: entry.id,
         redirect_uris: entry.redirect_uris,
-        grants: audiences.map(|a| (a.clone(), vec!["*".to_owned()])).collect(),
+        grants,
     }
 }
 
