@@ -63,7 +63,17 @@ pub(crate) async fn set(
             })
         })
         .await?;
-    let exceptions_retried = desk_commands::retry_about(&control, &subject).await?;
+    // Who looks for a value of a code names the code in the value's place.
+    let of_code = format!(
+        "{}:{}:{}",
+        mappings::word(mapping.domain),
+        mapping.connection,
+        mapping.code
+    );
+    let mut exceptions_retried = desk_commands::retry_about(&control, &subject).await?;
+    if of_code != subject {
+        exceptions_retried += desk_commands::retry_about(&control, &of_code).await?;
+    }
     Ok(web::Json(MappingSet {
         mapping,
         exceptions_retried,
