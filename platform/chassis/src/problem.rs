@@ -137,7 +137,7 @@ fn status_of(failure: &Failure) -> StatusCode {
         FailureClass::Business => match failure.code.as_str() {
             "invalid_token" | "missing_token" => StatusCode::UNAUTHORIZED,
             "missing_scope" | "missing_role" | "csrf_refused" | "forbidden" => StatusCode::FORBIDDEN,
-            "not_found" | "route_not_found" => StatusCode::NOT_FOUND,
+            "not_found" | "route_not_found" | "connection_not_found" => StatusCode::NOT_FOUND,
             "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,
             "body_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
             "unsupported_media_type" => StatusCode::UNSUPPORTED_MEDIA_TYPE,
