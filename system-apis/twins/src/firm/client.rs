@@ -6,6 +6,10 @@ use reqwest::{RequestBuilder, StatusCode};
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::kantata::FIRM_TOKEN;
+use crate::netsuite::NetSuiteSettings;
+use crate::salesforce::SalesforceSettings;
+
 /// How the firm's people sign in to each system.
 #[derive(Debug, Clone)]
 pub struct Credentials {
@@ -19,6 +23,27 @@ pub struct Credentials {
     pub netsuite_account: String,
     /// Token-based authentication of the ERP: consumer key, consumer secret, token id, token secret.
     pub netsuite_tokens: [String; 4],
+}
+
+impl Credentials {
+    /// Those that the twins accept in their development set-up.
+    #[must_use]
+    pub fn development() -> Self {
+        let crm = SalesforceSettings::default();
+        let erp = NetSuiteSettings::default();
+        Self {
+            salesforce_client_id: crm.client_id,
+            salesforce_client_secret: crm.client_secret,
+            kantata_token: FIRM_TOKEN.to_owned(),
+            netsuite_account: erp.account_id,
+            netsuite_tokens: [
+                erp.consumer_key,
+                erp.consumer_secret,
+                erp.token_id,
+                erp.token_secret,
+            ],
+        }
+    }
 }
 
 /// Something did not go as a person expects.

@@ -2,8 +2,8 @@
 //!
 //! The envelope with side-loading and paging, the collections of `schema.json`, bulk writes, approvals, custom fields,
 //! external references and the event feed, after the vendor's published contract, its own client and what integrations
-//! rely on. Left out: the OAuth consent pages (tokens come from the settings), project templates, estimates, posts and
-//! attachments, data exports, invitations.
+//! rely on. Posts and estimates are there, always empty, for readers that take everything. Left out: the OAuth consent
+//! pages (tokens come from the settings), project templates, attachments, data exports, invitations.
 //!
 //! `PUT /_twin/time-lock` (`{"date": "2026-10-31"}`, a past Saturday or null) is the administrator's page for locking time.
 

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 use vendor_twins::firm::{Addresses, Credentials, Delivery, Expenditure, Firm, Hours};
-use vendor_twins::kantata::{DEVELOPMENT_TOKEN, FIRM_TOKEN};
+use vendor_twins::kantata::DEVELOPMENT_TOKEN;
 use vendor_twins::{Place, RunningTwins, TwinsSettings, run_all};
 
 fn start() -> (RunningTwins, Firm) {
@@ -24,18 +24,11 @@ fn start() -> (RunningTwins, Firm) {
             .collect::<Vec<_>>(),
         ["kantata", "openid"]
     );
-    let credentials = Credentials {
-        salesforce_client_id: String::new(),
-        salesforce_client_secret: String::new(),
-        kantata_token: FIRM_TOKEN.to_owned(),
-        netsuite_account: String::new(),
-        netsuite_tokens: Default::default(),
-    };
     let addresses = Addresses {
         salesforce: String::new(),
         kantata: twins.kantata.as_ref().unwrap().base_url.clone(),
         netsuite: String::new(),
-        credentials,
+        credentials: Credentials::development(),
     };
     (twins, Firm::at(&addresses).unwrap())
 }
