@@ -41,7 +41,7 @@ impl chassis::Settings for Settings {
 
 /// Addresses of the process APIs that are followed.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct ProcessAddresses {
     /// quote-to-project-process-api.
     pub quote_to_project: ClientSettings,

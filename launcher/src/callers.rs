@@ -1,0 +1,107 @@
+//! What the launcher asks of the APIs, as any program of the firm would: with a token, over REST.
+
+use anyhow::{Context, bail};
+use canonical_model::{BillingRunRequest, ReferenceMapping};
+use chrono::Utc;
+use serde::Deserialize;
+use serde_json::Value;
+use vendor_twins::openid::development_secret;
+
+use crate::Development;
+
+/// The firm's own programs at the platform.
+pub struct Finance {
+    http: reqwest::Client,
+    set_up: Development,
+}
+
+/// Mappings of reference data, as `config/development/mappings.toml` holds them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mappings {
+    mapping: Vec<ReferenceMapping>,
+}
+
+impl Finance {
+    /// Programs of the development firm.
+    ///
+    /// # Errors
+    /// The HTTP client cannot be built.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "stands for a customer's program, which has an HTTP client of its own, and talks to loopback only"
+    )]
+    pub fn new(set_up: &Development) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder().timeout(std::time::Duration::from_secs(60)).build()?;
+        Ok(Self { http, set_up: set_up.clone() })
+    }
+
+    /// A service token for an API.
+    ///
+    /// # Errors
+    /// The provider refuses.
+    pub async fn token(&self, audience: &str, scope: &str) -> anyhow::Result<String> {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", "fairlead"),
+            ("client_secret", &development_secret("fairlead")),
+            ("audience", audience),
+            ("scope", scope),
+        ];
+        let url = format!("{}/token", self.set_up.url("openid"));
+        let answer = self.http.post(url).form(&form).send().await?.error_for_status()?;
+        let body: Value = answer.json().await?;
+        Ok(body.get("access_token").and_then(Value::as_str).context("no access_token")?.to_owned())
+    }
+
+    /// Tells control what the values of the development firm's systems stand for.
+    ///
+    /// # Errors
+    /// Control refuses.
+    pub async fn set_mappings(&self) -> anyhow::Result<usize> {
+        let mappings: Mappings = toml::from_str(include_str!("../../config/development/mappings.toml"))?;
+        let token = self.token("control-process-api", "mappings:write").await?;
+        let url = format!("{}/v1/mappings", self.set_up.url("control-process-api"));
+        for mapping in &mappings.mapping {
+            let request = self.http.put(&url).bearer_auth(&token).json(mapping);
+            checked(request, "a mapping").await?;
+        }
+        Ok(mappings.mapping.len())
+    }
+
+    /// Asks for an invoice of what is posted on a project.
+    ///
+    /// # Errors
+    /// Time-to-invoice or insight refuses, or the project is not known.
+    pub async fn run_billing(&self, project_code: &str) -> anyhow::Result<()> {
+        let token = self.token("insight-process-api", "insight:read").await?;
+        let url = format!("{}/v1/projects?limit=1000", self.set_up.url("insight-process-api"));
+        let projects = checked(self.http.get(url).bearer_auth(token), "projects").await?;
+        let items = projects.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+        let project = items.iter().find(|p| p.get("project_code").and_then(Value::as_str) == Some(project_code));
+        let id = project.and_then(|p| p.get("project_id")).and_then(Value::as_str).context("insight does not know the project")?;
+        let run = BillingRunRequest {
+            up_to: Utc::now().date_naive(),
+            date: None,
+            billing_method: None,
+            legal_entity: None,
+            project_id: Some(id.parse()?),
+        };
+        let token = self.token("time-to-invoice-process-api", "billing:write").await?;
+        let url = format!("{}/v1/billing-runs", self.set_up.url("time-to-invoice-process-api"));
+        let key = format!("demo-{project_code}-{}", Utc::now().timestamp());
+        let request = self.http.post(url).bearer_auth(token).header("Idempotency-Key", key).json(&run);
+        checked(request, "a billing run").await.map(drop)
+    }
+}
+
+/// Sends and returns the JSON of a good answer; a refusal says what the API says.
+async fn checked(request: reqwest::RequestBuilder, what: &str) -> anyhow::Result<Value> {
+    let answer = request.send().await?;
+    let status = answer.status();
+    let body = answer.text().await?;
+    if !status.is_success() {
+        bail!("{what} was refused with {status}: {body}");
+    }
+    Ok(serde_json::from_str(&body).unwrap_or(Value::Null))
+}

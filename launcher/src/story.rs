@@ -1,0 +1,320 @@
+//! One deal from won to paid, played by the firm's people on the vendors' own APIs. Fairlead does the rest.
+//!
+//! Every act looks first whether it has been done, so a story that was interrupted goes on where it was. What Fairlead is
+//! to bring about is waited for where a user of that vendor would see it, never asked of Fairlead itself.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use chrono::{Datelike, NaiveDate, Utc, Weekday};
+use serde_json::Value;
+use vendor_twins::firm::{Addresses, Deal, DealLine, Expenditure, Firm, Hours};
+
+use crate::callers::Finance;
+
+/// How long something may take that Fairlead brings about.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Where a told line goes.
+pub type Say<'a> = &'a mut (dyn FnMut(&str) + Send);
+
+/// What the story is about: the records it left, by which a test looks at the result.
+#[derive(Debug, Clone, Default)]
+pub struct Told {
+    /// Account in the CRM.
+    pub account_id: String,
+    /// Opportunity in the CRM.
+    pub opportunity_id: String,
+    /// Customer in the ERP.
+    pub customer_id: String,
+    /// The firm's code of the project.
+    pub project_code: String,
+    /// Project in the PSA.
+    pub workspace_id: String,
+    /// Time entries in the PSA.
+    pub time_entries: Vec<String>,
+    /// Expenses in the PSA.
+    pub expenses: Vec<String>,
+    /// Invoices in the ERP.
+    pub invoices: Vec<String>,
+}
+
+/// A deal and what becomes of it.
+pub struct Story<'a> {
+    firm: Firm,
+    finance: &'a Finance,
+    deal: Deal,
+    staff: Vec<(&'static str, &'static str)>,
+}
+
+impl<'a> Story<'a> {
+    /// The demonstration's deal: a German client, time and materials with a milestone on top.
+    ///
+    /// # Errors
+    /// The HTTP client cannot be built.
+    pub fn new(addresses: &Addresses, finance: &'a Finance, deal: Deal) -> anyhow::Result<Self> {
+        Ok(Self {
+            firm: Firm::at(addresses)?,
+            finance,
+            deal,
+            staff: vec![
+                ("Partner", "anna.keller@northwind-advisory.example"),
+                ("Senior Consultant", "james.whitfield@northwind-advisory.example"),
+                ("Consultant", "tom.becker@northwind-advisory.example"),
+            ],
+        })
+    }
+
+    /// Plays it to the end.
+    ///
+    /// # Errors
+    /// A vendor refuses, or what Fairlead should bring about does not come.
+    pub async fn play(&self, say: Say<'_>) -> anyhow::Result<Told> {
+        let mut told = Told::default();
+        self.win(&mut told, say).await?;
+        self.see_project(&mut told, say).await?;
+        self.staff(&told, say).await?;
+        self.work(&mut told, say).await?;
+        self.bill(&mut told, say).await?;
+        self.pay(&told, say).await?;
+        self.see_financials(&told, say).await?;
+        Ok(told)
+    }
+
+    async fn win(&self, told: &mut Told, say: Say<'_>) -> anyhow::Result<()> {
+        let soql = format!(
+            "SELECT Id, AccountId FROM Opportunity WHERE Name = '{}' AND IsWon = true LIMIT 1",
+            self.deal.name.replace('\'', "\\'")
+        );
+        let known = self.firm.sales.query(&soql).await?;
+        let (account_id, opportunity_id) = match known.first() {
+            Some(won) => (text(won, "/AccountId")?, text(won, "/Id")?),
+            None => {
+                let won = self.firm.sales.win(&self.deal).await?;
+                (won.account_id, won.opportunity_id)
+            }
+        };
+        say(&format!("Salesforce   {} is won for {}", self.deal.name, self.deal.company));
+        (told.account_id, told.opportunity_id) = (account_id, opportunity_id);
+        Ok(())
+    }
+
+    async fn see_project(&self, told: &mut Told, say: Say<'_>) -> anyhow::Result<()> {
+        let opportunity = self
+            .until("the opportunity carries its project", || async {
+                let found = self.firm.sales.read("Opportunity", &told.opportunity_id).await?;
+                let active = found.get("Project_Status__c").and_then(Value::as_str) == Some("active");
+                Ok((active && is_set(&found, "/Project_Code__c")).then_some(found))
+            })
+            .await?;
+        let account = self
+            .until("the account carries its customer number", || async {
+                let found = self.firm.sales.read("Account", &told.account_id).await?;
+                Ok(is_set(&found, "/ERP_Id__c").then_some(found))
+            })
+            .await?;
+        told.customer_id = text(&account, "/ERP_Id__c")?;
+        told.project_code = text(&opportunity, "/Project_Code__c")?;
+        let customer = self.firm.payer.read(&format!("customer/{}", told.customer_id)).await?;
+        let subsidiary = customer.pointer("/subsidiary/refName").and_then(Value::as_str).unwrap_or_default();
+        say(&format!("NetSuite     customer {} of {subsidiary}; its number stands on the Salesforce account", told.customer_id));
+        let project = self
+            .firm
+            .delivery
+            .find_project(&told.project_code)
+            .await?
+            .context("the project is not in Kantata")?;
+        told.workspace_id = text(&project, "/id")?;
+        let workstreams = self.firm.delivery.list("stories", &[("workspace_id", &told.workspace_id)]).await?;
+        say(&format!(
+            "Kantata      project {} is active with {} workstreams and milestones",
+            told.project_code,
+            workstreams.len()
+        ));
+        Ok(())
+    }
+
+    async fn staff(&self, told: &Told, say: Say<'_>) -> anyhow::Result<()> {
+        let staff = &self.staff;
+        let choose = |role: &str| staff.iter().find(|(r, _)| *r == role).map(|(_, person)| (*person).to_owned());
+        let seats = self.firm.delivery.staff(&told.workspace_id, choose).await?;
+        self.firm.delivery.confirm(&told.workspace_id).await?;
+        if seats > 0 {
+            say(&format!("Kantata      {seats} staffing requests are met and confirmed"));
+        }
+        let soql = format!(
+            "SELECT Id, Status__c FROM Fairlead_Allocation__c WHERE Opportunity__c = '{}'",
+            told.opportunity_id
+        );
+        let shown = self
+            .until("confirmed allocations are on the opportunity", || async {
+                let found = self.firm.sales.query(&soql).await?;
+                Ok((found.len() >= staff.len()).then_some(found))
+            })
+            .await?;
+        say(&format!("Salesforce   {} allocations show on the opportunity", shown.len()));
+        Ok(())
+    }
+
+    async fn work(&self, told: &mut Told, say: Say<'_>) -> anyhow::Result<()> {
+        let filter = [("workspace_id", told.workspace_id.as_str())];
+        let known = self.firm.delivery.list("time_entries", &filter).await?;
+        if known.is_empty() {
+            told.time_entries = self.firm.delivery.work(&told.workspace_id, &self.hours()).await?;
+            told.expenses = self.firm.delivery.spend(&told.workspace_id, &self.expenditures()).await?;
+        } else {
+            told.time_entries = ids(&known)?;
+            told.expenses = ids(&self.firm.delivery.list("expenses", &filter).await?)?;
+        }
+        if let Some(milestone) = self.deal.lines.iter().find(|line| line.role.is_none()) {
+            self.firm.delivery.complete(&told.workspace_id, &milestone.description).await?;
+        }
+        say(&format!(
+            "Kantata      {} time entries and {} expenses are approved, the milestone is reached",
+            told.time_entries.len(),
+            told.expenses.len()
+        ));
+        let (customer, expected) = (told.customer_id.clone(), told.time_entries.len());
+        let posted = self
+            .until("approved time is in the books", || async {
+                let suiteql = format!(
+                    "SELECT t.id FROM timebill t JOIN job j ON j.id = t.customer WHERE j.parent = {customer}"
+                );
+                let rows = self.firm.payer.query(&suiteql).await?;
+                Ok((rows.len() >= expected).then_some(rows.len()))
+            })
+            .await?;
+        say(&format!("NetSuite     {posted} time entries and {} expenses are posted", told.expenses.len()));
+        Ok(())
+    }
+
+    async fn bill(&self, told: &mut Told, say: Say<'_>) -> anyhow::Result<()> {
+        self.finance.run_billing(&told.project_code).await?;
+        let (customer, wanted) = (told.customer_id.clone(), self.invoices_wanted());
+        let invoices = self
+            .until("the invoices are made", || async {
+                let suiteql = format!("SELECT id FROM transaction WHERE type = 'CustInvc' AND entity = {customer}");
+                let rows = self.firm.payer.query(&suiteql).await?;
+                Ok((rows.len() >= wanted).then_some(rows))
+            })
+            .await?;
+        told.invoices = ids(&invoices)?;
+        for id in &told.invoices {
+            let invoice = self.firm.payer.read(&format!("invoice/{id}")).await?;
+            let total = invoice.get("total").map(Value::to_string).unwrap_or_default();
+            let number = invoice.get("tranId").and_then(Value::as_str).unwrap_or(id);
+            say(&format!("NetSuite     invoice {number} over {total} {}", self.deal.currency));
+        }
+        Ok(())
+    }
+
+    async fn pay(&self, told: &Told, say: Say<'_>) -> anyhow::Result<()> {
+        for invoice in self.firm.payer.open_invoices(&told.customer_id).await? {
+            self.firm.payer.pay(&told.customer_id, &invoice, Utc::now().date_naive()).await?;
+            say(&format!("NetSuite     {} pays {}", self.deal.company, invoice.number));
+        }
+        Ok(())
+    }
+
+    async fn see_financials(&self, told: &Told, say: Say<'_>) -> anyhow::Result<()> {
+        let account = self
+            .until("the account shows that it is paid", || async {
+                let found = self.firm.sales.read("Account", &told.account_id).await?;
+                let paid = found.get("Invoice_Status__c").and_then(Value::as_str) == Some("paid");
+                Ok((paid && is_set(&found, "/Margin_Percent__c")).then_some(found))
+            })
+            .await?;
+        let shown = |field: &str| account.get(field).map(Value::to_string).unwrap_or_default();
+        say(&format!(
+            "Salesforce   paid: billed to date {} {}, collected {}, DSO {} days, margin {} %",
+            shown("Billed_To_Date__c"),
+            self.deal.currency,
+            shown("Collected_To_Date__c"),
+            shown("DSO_Days__c"),
+            shown("Margin_Percent__c")
+        ));
+        Ok(())
+    }
+
+    /// Two working weeks of everybody, on days that have been.
+    fn hours(&self) -> Vec<Hours> {
+        let workstreams: Vec<&DealLine> = self.deal.lines.iter().filter(|line| line.role.is_some()).collect();
+        let mut hours = Vec::new();
+        for day in working_days(self.deal.start, 10) {
+            for (role, person) in &self.staff {
+                let Some(line) = workstreams.iter().find(|line| line.role.as_deref() == Some(role)) else { continue };
+                hours.push(Hours {
+                    person: (*person).to_owned(),
+                    task: Some(line.workstream.clone()),
+                    role: (*role).to_owned(),
+                    date: day,
+                    minutes: 450,
+                    rate_in_cents: Some(i64::from(line.unit_price) * 100),
+                    notes: format!("{} for {}", line.workstream, self.deal.company),
+                });
+            }
+        }
+        hours
+    }
+
+    fn expenditures(&self) -> Vec<Expenditure> {
+        let day = working_days(self.deal.start, 3).last().copied().unwrap_or(self.deal.start);
+        let spent = |person: &str, category: &str, cents: i64, notes: &str| Expenditure {
+            person: person.to_owned(),
+            date: day,
+            category: category.to_owned(),
+            amount_in_cents: cents,
+            notes: notes.to_owned(),
+        };
+        vec![
+            spent("anna.keller@northwind-advisory.example", "Travel", 34_150, "Train Munich to Hamburg and back"),
+            spent("tom.becker@northwind-advisory.example", "Lodging", 28_800, "Two nights in Hamburg"),
+        ]
+    }
+
+    fn invoices_wanted(&self) -> usize {
+        let milestones = self.deal.lines.iter().filter(|line| line.role.is_none()).count();
+        if self.deal.billing_method == "Time and Materials" { 1 } else { milestones }
+    }
+
+    async fn until<T, F, Fut>(&self, what: &str, look: F) -> anyhow::Result<T>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = anyhow::Result<Option<T>>>,
+    {
+        let end = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            if let Some(found) = look().await? {
+                return Ok(found);
+            }
+            if tokio::time::Instant::now() > end {
+                bail!("waited {} s in vain until {what}: see the exception desk", PATIENCE.as_secs());
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    }
+}
+
+/// The first `count` days from `from` on that are neither Saturday nor Sunday.
+fn working_days(from: NaiveDate, count: usize) -> Vec<NaiveDate> {
+    from.iter_days()
+        .filter(|day| !matches!(day.weekday(), Weekday::Sat | Weekday::Sun))
+        .take(count)
+        .collect()
+}
+
+fn is_set(record: &Value, pointer: &str) -> bool {
+    record.pointer(pointer).is_some_and(|value| !value.is_null() && value.as_str() != Some(""))
+}
+
+fn text(record: &Value, pointer: &str) -> anyhow::Result<String> {
+    match record.pointer(pointer) {
+        Some(Value::String(text)) => Ok(text.clone()),
+        Some(Value::Number(number)) => Ok(number.to_string()),
+        _ => bail!("a record has no {pointer}: {record}"),
+    }
+}
+
+fn ids(records: &[Value]) -> anyhow::Result<Vec<String>> {
+    records.iter().map(|record| text(record, "/id")).collect()
+}
