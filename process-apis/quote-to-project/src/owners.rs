@@ -17,13 +17,14 @@ const OTHERS: OwnerRule = OwnerRule {
 };
 
 /// Of conversions. A deal that waits keeps a client waiting, so most are due the same working day.
-const CONVERSION: [Rule; 20] = [
+const CONVERSION: [Rule; 21] = [
     ("deal_not_won", "account_lead", 24),
     ("deal_incomplete", "account_lead", 8),
     ("missing_rate", "account_lead", 8),
     ("currency_mismatch_in_deal", "account_lead", 8),
     ("customer_without_country", "account_lead", 8),
     ("customer_ambiguous", "data_steward", 4),
+    ("customer_exists_already", "data_steward", 4),
     ("already_referenced", "data_steward", 8),
     ("legal_entity_not_mapped", "data_steward", 4),
     ("role_not_mapped", "data_steward", 4),

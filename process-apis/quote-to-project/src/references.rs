@@ -61,6 +61,25 @@ pub async fn value_of(ctx: &Ctx, domain: MappingDomain, code: &str, to: &str) ->
     Ok(found.pop().and_then(|translation| translation.value))
 }
 
+/// The canonical code of a record of the connection `from`: a mapping may name its id or what people call it.
+///
+/// # Errors
+/// Business `.._not_mapped` where it names neither.
+pub async fn code_of(ctx: &Ctx, from: &str, domain: MappingDomain, record: &RecordRef) -> Result<String> {
+    let word = |value: &String| Word {
+        domain,
+        value: value.clone(),
+        to: None,
+    };
+    let words: Vec<_> = std::iter::once(&record.id)
+        .chain(&record.label)
+        .map(word)
+        .collect();
+    let found = translate(ctx, Some(from), &words).await?;
+    let code = found.into_iter().find_map(|translation| translation.code);
+    code.ok_or_else(|| Gap::new(domain, from, &record.id).tell(ctx))
+}
+
 async fn translate(ctx: &Ctx, from: Option<&str>, words: &[Word]) -> Result<Vec<Translation>> {
     if words.is_empty() {
         return Ok(Vec::new());

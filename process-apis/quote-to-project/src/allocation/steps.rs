@@ -1,8 +1,8 @@
 //! The steps of [`super::process`].
 
 use canonical_model::{
-    Assignment, AssignmentChanged, AssignmentState, Fact, Failure, MappingDomain, Minutes, Person, Project,
-    RecordRef, Result, Sourced,
+    Assignment, AssignmentChanged, AssignmentState, Fact, MappingDomain, Minutes, Person, Project, RecordRef,
+    Result, Sourced,
 };
 use canonical_model::{EffectKey, Verb};
 use chrono::TimeDelta;
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::Ctx;
 use crate::records::{self, Key};
-use crate::references::{self, Gap, Word};
+use crate::references::{self, Gap};
 
 use super::process::{AllocationSync, Forecast, KnownProject, Plan, is_forecast};
 use super::store::{self, LastWritten};
@@ -119,7 +119,7 @@ async fn plan(
         None => None,
     };
     let role = match &assignment.role {
-        Some(role) => Some(role_code(ctx, psa, role).await?),
+        Some(role) => Some(references::code_of(ctx, psa, MappingDomain::Role, role).await?),
         None => None,
     };
     let crm_role = match (&role, &assignment.role) {
@@ -156,17 +156,6 @@ async fn email(ctx: &Ctx, psa: &str, person: &RecordRef) -> Result<String> {
     }
     let psa = ctx.services().psa.at(psa);
     Ok(psa.collection::<Person>().read(&person.id).await?.data.email)
-}
-
-async fn role_code(ctx: &Ctx, psa: &str, role: &RecordRef) -> Result<String> {
-    let word = Word {
-        domain: MappingDomain::Role,
-        value: role.id.clone(),
-        to: None,
-    };
-    let found = references::meanings(ctx, psa, &[word]).await?;
-    let code = found.into_iter().next().map(|meaning| meaning.code);
-    code.ok_or_else(|| Failure::fault("answers_missing", "control answered no question of one"))
 }
 
 async fn forecast(ctx: &Ctx, project: &KnownProject, email: &str, role: Option<&str>) -> Result<Forecast> {

@@ -1,6 +1,8 @@
 //! The company that buys, in ERP, CRM and PSA. Customers are never taken back.
 
-use canonical_model::{Account, Failure, GoldenAccount, RecordRef, Result, Verb};
+use canonical_model::{Account, EffectKey, Failure, FindBy, RecordRef, Result, Sourced, Verb};
+use serde::Deserialize;
+use serde_json::json;
 
 use crate::Ctx;
 use crate::records::{self, Key, Note};
@@ -11,37 +13,154 @@ use super::drafts::{self, To};
 use super::process::Conversion;
 
 pub(super) async fn ensure_customer(ctx: &Ctx, state: &mut Conversion) -> Result<()> {
-    let customer = state.customer()?.clone();
     let erp = ctx.services().erp.at(&state.frame()?.erp);
-    let golden = ctx.services().control.account(customer.canonical_id).await?;
-    let id = match id_in(&golden, erp.connection()) {
-        Some(id) => id,
-        None => {
-            let parent = parent_in(ctx, state, &erp).await?;
-            let record = drafts::erp_account(state, &golden.account, parent)?;
-            let key = Key::Shared(drafts::customer_key(&customer, To::Erp).parse()?);
-            let written = records::create(ctx, &erp, key, record).await?;
-            let name = golden.account.name.as_str();
-            references::register::<Account>(
-                ctx,
-                customer.canonical_id,
-                erp.connection(),
-                &written.id,
-                Some(name),
-            )
-            .await?;
-            written.id
-        }
-    };
+    let parent = parent_in(ctx, state, &erp).await?;
+    let draft = |state: &Conversion, golden: &Account| drafts::erp_account(state, golden, parent);
+    let id = ensure_account(ctx, state, &erp, To::Erp, draft).await?;
     if let Some(customer) = &mut state.customer {
         customer.erp = Some(id);
     }
     Ok(())
 }
 
-fn id_in(golden: &GoldenAccount, connection: &str) -> Option<String> {
-    let reference = golden.references.iter().find(|r| r.connection == connection);
-    reference.map(|r| r.id.clone())
+pub(super) async fn ensure_client_in_psa(ctx: &Ctx, state: &mut Conversion) -> Result<()> {
+    let psa = ctx.services().psa.at(&state.frame()?.psa);
+    let id = ensure_account(ctx, state, &psa, To::Psa, drafts::psa_client).await?;
+    if let Some(customer) = &mut state.customer {
+        customer.psa = Some(id);
+    }
+    Ok(())
+}
+
+/// The company's id in a system: the one that control knows, the one that somebody made there without us, or a new one.
+async fn ensure_account(
+    ctx: &Ctx,
+    state: &Conversion,
+    system: &System,
+    to: To,
+    draft: impl FnOnce(&Conversion, &Account) -> Result<Account>,
+) -> Result<String> {
+    let customer = state.customer()?;
+    let golden = ctx.services().control.account(customer.canonical_id).await?;
+    if let Some(known) = golden
+        .references
+        .iter()
+        .find(|r| r.connection == system.connection())
+    {
+        return Ok(known.id.clone());
+    }
+    let key: EffectKey = drafts::customer_key(customer, to).parse()?;
+    let id = match made_without_us(ctx, system, to, &golden.account, &key).await? {
+        Some(id) => id,
+        None => {
+            let record = draft(state, &golden.account)?;
+            records::create(ctx, system, Key::Shared(key), record).await?.id
+        }
+    };
+    let name = Some(golden.account.name.as_str());
+    references::register::<Account>(ctx, customer.canonical_id, system.connection(), &id, name).await?;
+    Ok(id)
+}
+
+/// What a person answers when a system has an account that could be the company.
+#[derive(Debug, Clone, Deserialize)]
+struct AccountAnswer {
+    /// The account that it is; null makes another.
+    #[serde(default)]
+    id: Option<String>,
+    /// What became of effects, where that was asked (see the engine).
+    #[serde(default)]
+    effects: Option<serde_json::Value>,
+}
+
+/// An account of the company that somebody made in the system before control knew of it.
+async fn made_without_us(
+    ctx: &Ctx,
+    system: &System,
+    to: To,
+    account: &Account,
+    key: &EffectKey,
+) -> Result<Option<String>> {
+    if let Some(AccountAnswer { id, effects: None }) = ctx.answer() {
+        return Ok(id);
+    }
+    let found = alike(system, account).await?;
+    match existing(to, account, found, key) {
+        Existing::None => Ok(None),
+        Existing::Sure(id) => {
+            let reason = format!("{} of {} is {:?}", id, system.connection(), account.name);
+            let decision = json!({ "decision": "adopted", "reason": reason });
+            ctx.emit_event("decision.made", ctx.business_key(), decision);
+            Ok(Some(id))
+        }
+        Existing::Unclear(message) => {
+            let message = format!(
+                "{} has {message}. Answer with the id of the right one, or with null to make another",
+                system.connection()
+            );
+            Err(Failure::business("customer_exists_already", message))
+        }
+    }
+}
+
+/// Accounts with the same tax registration, else those with the same name.
+async fn alike(system: &System, account: &Account) -> Result<Vec<Sourced<Account>>> {
+    let find_by = system
+        .support::<Account>()
+        .await?
+        .map(|support| support.find_by)
+        .unwrap_or_default();
+    let accounts = system.collection::<Account>();
+    let mut found = Vec::new();
+    if find_by.contains(&FindBy::TaxRegistration) {
+        for registration in &account.tax_registrations {
+            found.extend(
+                accounts
+                    .find(FindBy::TaxRegistration, &registration.number)
+                    .await?,
+            );
+        }
+    }
+    if found.is_empty() && find_by.contains(&FindBy::Name) {
+        found = accounts.find(FindBy::Name, &account.name).await?;
+    }
+    Ok(found)
+}
+
+/// What the accounts of a system that are alike say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Existing {
+    /// There is none but our own.
+    None,
+    /// The account of this id is the company.
+    Sure(String),
+    /// A person decides.
+    Unclear(String),
+}
+
+/// One account with the same tax registration is the company. A name is not enough where money is kept; where work is
+/// planned, one client of the name is.
+fn existing(to: To, account: &Account, mut found: Vec<Sourced<Account>>, key: &EffectKey) -> Existing {
+    found.retain(|other| other.effect_key.as_deref() != Some(key.as_str()));
+    found.sort_by(|a, b| a.id.cmp(&b.id));
+    found.dedup_by(|a, b| a.id == b.id);
+    let registered = |other: &Account| {
+        let same = |r: &canonical_model::TaxRegistration| {
+            account.tax_registrations.iter().any(|own| own.number == r.number)
+        };
+        other.tax_registrations.iter().any(same)
+    };
+    match found.as_slice() {
+        [] => Existing::None,
+        [one] if to == To::Psa || registered(&one.data) => Existing::Sure(one.id.clone()),
+        several => {
+            let listed: Vec<_> = several
+                .iter()
+                .map(|a| format!("{:?} ({})", a.data.name, a.id))
+                .collect();
+            Existing::Unclear(listed.join(" and "))
+        }
+    }
 }
 
 /// The group that the company belongs to, where the ERP has it.
@@ -91,30 +210,69 @@ pub(super) async fn link_customer_in_crm(ctx: &Ctx, state: &mut Conversion) -> R
     records::link::<Account>(ctx, &crm, note).await
 }
 
-pub(super) async fn ensure_client_in_psa(ctx: &Ctx, state: &mut Conversion) -> Result<()> {
-    let customer = state.customer()?.clone();
-    let psa = ctx.services().psa.at(&state.frame()?.psa);
-    let golden = ctx.services().control.account(customer.canonical_id).await?;
-    let id = match id_in(&golden, psa.connection()) {
-        Some(id) => id,
-        None => {
-            let record = drafts::psa_client(state, &golden.account)?;
-            let key = Key::Shared(drafts::customer_key(&customer, To::Psa).parse()?);
-            let written = records::create(ctx, &psa, key, record).await?;
-            let name = golden.account.name.as_str();
-            references::register::<Account>(
-                ctx,
-                customer.canonical_id,
-                psa.connection(),
-                &written.id,
-                Some(name),
-            )
-            .await?;
-            written.id
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use canonical_model::TaxRegistration;
+
+    fn account(name: &str, number: Option<&str>) -> Account {
+        let registration = |number: &str| TaxRegistration {
+            country: "DE".to_owned(),
+            number: number.to_owned(),
+        };
+        Account {
+            name: name.to_owned(),
+            parent: None,
+            website: None,
+            phone: None,
+            email: None,
+            tax_registrations: number.map(registration).into_iter().collect(),
+            billing_address: None,
+            payment_terms: None,
+            legal_entity: None,
+            currency: None,
+            financials: None,
         }
-    };
-    if let Some(customer) = &mut state.customer {
-        customer.psa = Some(id);
     }
-    Ok(())
+
+    fn there(id: &str, key: Option<&str>, data: Account) -> Sourced<Account> {
+        Sourced {
+            connection: "erp/main".to_owned(),
+            object: "customer".to_owned(),
+            id: id.to_owned(),
+            version: None,
+            changed_at: chrono::DateTime::UNIX_EPOCH,
+            effect_key: key.map(str::to_owned),
+            links: std::collections::BTreeMap::new(),
+            data,
+            extensions: std::collections::BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_customer_that_finance_made_is_adopted_by_its_tax_number_and_never_by_its_name_alone() {
+        let key: EffectKey = "q2p-customer-1".parse().unwrap();
+        let ours = account("Helios", Some("DE1"));
+        let of_finance = there("7", None, account("Helios Energy", Some("DE1")));
+        let decided = existing(To::Erp, &ours, vec![of_finance.clone(), of_finance], &key);
+        assert_eq!(decided, Existing::Sure("7".to_owned()));
+
+        let namesake = there("8", None, account("Helios", None));
+        assert!(matches!(
+            existing(To::Erp, &ours, vec![namesake.clone()], &key),
+            Existing::Unclear(_)
+        ));
+        assert_eq!(
+            existing(To::Psa, &ours, vec![namesake], &key),
+            Existing::Sure("8".to_owned())
+        );
+    }
+
+    #[test]
+    fn what_another_deal_of_the_company_has_just_made_is_our_own() {
+        let key: EffectKey = "q2p-customer-1".parse().unwrap();
+        let ours = account("Helios", None);
+        let just_made = there("9", Some("q2p-customer-1"), ours.clone());
+        assert_eq!(existing(To::Erp, &ours, vec![just_made], &key), Existing::None);
+    }
 }

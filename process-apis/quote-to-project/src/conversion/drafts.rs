@@ -300,3 +300,141 @@ pub(super) fn customer_key(customer: &Customer, to: To) -> String {
 fn simple(id: CanonicalId) -> String {
     id.0.simple().to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conversion::process::{Deal, Frame, ProjectIds};
+    use crate::plan::Terms;
+    use canonical_model::{Currency, Money};
+    use rust_decimal::dec;
+    use std::collections::BTreeMap;
+
+    fn milestone(name: &str, day: &str, amount: rust_decimal::Decimal) -> SoldMilestone {
+        SoldMilestone {
+            name: name.to_owned(),
+            workstream: "Delivery".to_owned(),
+            due_date: day.parse().unwrap(),
+            amount: Money::new(amount, Currency::EUR),
+        }
+    }
+
+    fn taken_up(method: BillingMethod) -> Conversion {
+        let terms = Terms {
+            name: "Grid strategy".to_owned(),
+            account_id: "001".to_owned(),
+            legal_entity: "Northwind Advisory Deutschland".to_owned(),
+            region: None,
+            billing_method: method,
+            amount: Money::new(dec!(1000), Currency::EUR),
+            cap: None,
+            manager_email: "helen.cho@northwind-advisory.example".to_owned(),
+            target_margin_percent: None,
+            purchase_order: None,
+            rate_card: None,
+            signature_date: "2026-10-01".parse().unwrap(),
+            start_date: "2026-10-01".parse().unwrap(),
+            end_date: "2026-12-31".parse().unwrap(),
+            roles: Vec::new(),
+            milestones: vec![
+                milestone("Blueprint", "2026-11-01", dec!(400)),
+                milestone("Handover", "2026-12-31", dec!(600)),
+            ],
+        };
+        let account = Account {
+            name: "Helios Energy GmbH".to_owned(),
+            parent: Some(RecordRef::id("000")),
+            website: None,
+            phone: None,
+            email: None,
+            tax_registrations: Vec::new(),
+            billing_address: None,
+            payment_terms: Some(RecordRef::id("Net 60")),
+            legal_entity: None,
+            currency: None,
+            financials: None,
+        };
+        let person = RecordRef::id("17");
+        Conversion {
+            deal: Some(Deal {
+                terms,
+                account,
+                won_at: DateTime::UNIX_EPOCH,
+            }),
+            customer: Some(Customer {
+                canonical_id: CanonicalId::generate(),
+                erp: Some("1001".to_owned()),
+                psa: Some("2001".to_owned()),
+            }),
+            frame: Some(Frame {
+                legal_entity: "de".to_owned(),
+                erp: "erp/main".to_owned(),
+                psa: "psa/main".to_owned(),
+                erp_entity: RecordRef::id("3"),
+                psa_entity: None,
+                region: None,
+                rate_card: None,
+                roles: BTreeMap::new(),
+                psa_manager: person.clone(),
+                erp_manager: person,
+            }),
+            project: Some(ProjectIds {
+                canonical_id: CanonicalId::generate(),
+                code: "HEL-1".to_owned(),
+                psa: Some("77".to_owned()),
+                erp: Some("88".to_owned()),
+            }),
+            milestones: vec!["501".to_owned(), "502".to_owned()],
+            ..Conversion::of("crm/main", "006")
+        }
+    }
+
+    #[test]
+    fn a_charge_names_the_milestone_that_brings_it_about() {
+        let agreed = contract_fact(&taken_up(BillingMethod::Milestone), true).unwrap();
+        let told: Vec<_> = agreed
+            .charges
+            .iter()
+            .map(|charge| (charge.description.as_str(), charge.milestone.as_deref()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("Blueprint", Some("psa/main/501")),
+                ("Handover", Some("psa/main/502"))
+            ]
+        );
+        assert!(agreed.purchase_order_required);
+
+        let by_the_hour = contract_fact(&taken_up(BillingMethod::TimeAndMaterials), false).unwrap();
+        assert!(by_the_hour.charges.is_empty());
+        let monthly = contract_fact(&taken_up(BillingMethod::Retainer), false).unwrap();
+        assert_eq!(monthly.charges.len(), 3);
+        assert!(monthly.charges.iter().all(|charge| charge.milestone.is_none()));
+    }
+
+    #[test]
+    fn a_record_carries_ids_of_the_system_that_it_goes_to_and_nothing_that_finance_decides() {
+        let state = taken_up(BillingMethod::Milestone);
+        let golden = state.deal().unwrap().account.clone();
+        let customer = erp_account(&state, &golden, None).unwrap();
+        assert_eq!((customer.parent, customer.payment_terms), (None, None));
+        assert_eq!(customer.legal_entity, Some(RecordRef::id("3")));
+        assert_eq!(customer.currency, Some(Currency::EUR));
+
+        let account_id = |project: Project| project.account.unwrap().id;
+        assert_eq!(account_id(project(&state, To::Erp).unwrap()), "1001");
+        assert_eq!(account_id(project(&state, To::Psa).unwrap()), "2001");
+        assert_eq!(erp_contract(&state).unwrap().project.unwrap().id, "88");
+        assert_eq!(crm_contract(&state).unwrap().account.id, "001");
+    }
+
+    #[test]
+    fn a_skipped_step_is_named_by_the_step_that_needs_it() {
+        let mut state = taken_up(BillingMethod::Milestone);
+        state.customer = None;
+        let failure = project(&state, To::Erp).unwrap_err();
+        assert_eq!(failure.code, "step_skipped");
+        assert!(failure.message.contains("customer"), "{}", failure.message);
+    }
+}
