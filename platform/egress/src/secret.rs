@@ -18,7 +18,7 @@ enum Place {
 }
 
 impl SecretRef {
-    /// Fetches the secret; the newline that ends most files is not part of it.
+    /// Fetches the secret; white space at its ends, such as the newline that ends most files, is not part of it.
     ///
     /// # Errors
     /// Fault `secret_unavailable` naming the place when it is not there or empty.
@@ -32,7 +32,7 @@ impl SecretRef {
             Failure::fault("secret_unavailable", message)
         };
         let text = text.map_err(unavailable)?;
-        let text = text.trim_end_matches(['\r', '\n']);
+        let text = text.trim();
         if text.is_empty() {
             return Err(unavailable("it is empty".to_owned()));
         }

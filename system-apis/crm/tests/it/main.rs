@@ -1,0 +1,5 @@
+//! The CRM System API before the Salesforce twin.
+
+mod contract;
+mod office;
+mod records;

@@ -1,0 +1,68 @@
+//! Settings; `config/erp-system-api/default.toml` explains every key.
+
+use chassis::{AuthSettings, HttpSettings, TelemetrySettings};
+use serde::Deserialize;
+use validator::{Validate, ValidationError, ValidationErrors};
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Where it listens.
+    #[validate(nested)]
+    pub http: HttpSettings,
+    /// Whose tokens it takes.
+    #[validate(nested)]
+    pub auth: AuthSettings,
+    /// Logs and traces.
+    #[validate(nested)]
+    pub telemetry: TelemetrySettings,
+    /// The systems behind it.
+    #[validate(nested)]
+    pub connections: Vec<Connection>,
+}
+
+impl chassis::Settings for Settings {
+    const BINARY: &'static str = "erp-system-api";
+    const DEFAULTS: &'static str = include_str!("../../../config/erp-system-api/default.toml");
+}
+
+/// One system behind the API.
+#[derive(Debug, Clone, Deserialize, Validate)]
+pub struct Connection {
+    /// Its name in paths; `main` is `erp/main` everywhere else.
+    #[validate(length(min = 1, max = 40), custom(function = "is_word"))]
+    pub name: String,
+    /// What it is. The vendor's own keys stand beside `name` and `vendor`.
+    #[serde(flatten)]
+    #[validate(nested)]
+    pub vendor: Vendor,
+}
+
+/// A vendor's settings, told apart by the key `vendor`. When you add a vendor, add it here and in `connect`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "vendor", rename_all = "kebab-case")]
+pub enum Vendor {
+    /// `vendor = "netsuite"`; see `config/vendors/netsuite.toml`.
+    #[serde(rename = "netsuite")]
+    NetSuite(Box<netsuite_connector::Settings>),
+}
+
+impl Validate for Vendor {
+    fn validate(&self) -> Result<(), ValidationErrors> {
+        match self {
+            Self::NetSuite(settings) => settings.validate(),
+        }
+    }
+}
+
+fn is_word(name: &str) -> Result<(), ValidationError> {
+    if name
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    {
+        return Ok(());
+    }
+    let error = ValidationError::new("word");
+    Err(error.with_message("must consist of small letters, digits and hyphens".into()))
+}
