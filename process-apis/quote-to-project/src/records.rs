@@ -221,7 +221,8 @@ where
     A: Future<Output = Result<Option<Written>>> + Send + 'static,
 {
     let target = system.target::<T>();
-    let eventual = !system.finds_every_write::<T>().await?;
+    // A record that is there is read by its id, which every vendor answers with what was written.
+    let eventual = id.is_none() && !system.finds_every_write::<T>().await?;
     let remote: Remote<T> = system.collection::<T>();
     let send = move |key: EffectKey| {
         let (remote, id, expected_version) = (remote.clone(), id.clone(), expected_version.clone());
