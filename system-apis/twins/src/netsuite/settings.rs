@@ -186,13 +186,20 @@ fn development_certificates() -> Vec<Certificate> {
 
 fn development_custom_fields() -> BTreeMap<String, BTreeMap<String, String>> {
     [
-        ("customer", map([("custentity_fairlead_domain", "text")])),
+        (
+            "customer",
+            map([
+                ("custentity_fairlead_domain", "text"),
+                ("custentity_fairlead_tax_number", "text"),
+            ]),
+        ),
         (
             "job",
             map([
                 ("custentity_fairlead_region", "text"),
                 ("custentity_fairlead_margin", "num"),
                 ("custentity_fairlead_manager_email", "text"),
+                ("custentity_fairlead_rate_card", "text"),
             ]),
         ),
         (
@@ -200,9 +207,27 @@ fn development_custom_fields() -> BTreeMap<String, BTreeMap<String, String>> {
             map([
                 ("custcol_fairlead_role", "text"),
                 ("custcol_fairlead_note", "text"),
+                ("custcol_fairlead_reverses", "text"),
+                ("custcol_fairlead_approval", "text"),
+            ]),
+        ),
+        (
+            "expenseReport",
+            map([
+                ("custbody_fairlead_reverses", "text"),
+                ("custbody_fairlead_approval", "text"),
+            ]),
+        ),
+        ("resourceAllocation", map([("custevent_fairlead_role", "text")])),
+        (
+            "salesOrder",
+            map([
+                ("custbody_fairlead_cap", "num"),
+                ("custbody_fairlead_rate_card", "text"),
             ]),
         ),
         ("invoice", map([("custbody_fairlead_sources", "text")])),
+        ("creditMemo", map([("custbody_fairlead_sources", "text")])),
     ]
     .into_iter()
     .map(|(record, fields)| (record.to_owned(), fields))

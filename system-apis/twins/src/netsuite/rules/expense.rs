@@ -117,7 +117,8 @@ fn lines(write: &Write<'_, '_>, fields: &mut Fields) -> Answer<Decimal> {
             amount.ok_or_else(|| Refusal::missing(&["Amount".to_owned()]))?,
             places,
         );
-        if amount <= Decimal::ZERO {
+        // Lines may be negative: Oracle's own OpenAir integration makes such lines for what is not paid back.
+        if amount.is_zero() {
             return Err(Refusal::invalid_value(
                 &amount.to_string(),
                 "amount",

@@ -115,7 +115,10 @@ pub(super) fn after(
 /// Refuses a deletion that the record's own state forbids.
 pub(super) fn before_delete(write: &mut Write<'_, '_>, record: &RecordType, row: &Record) -> Answer<()> {
     match record.name.as_str() {
-        "timeBill" => time::may_delete(row),
+        "timeBill" => time::may_delete(write, row),
+        "expenseReport" if sources::is_billed(&row.fields) => Err(Refusal::user_error(
+            "This expense report has been billed and cannot be deleted.",
+        )),
         "charge" if row.text("invoice").is_some() => Err(Refusal::user_error(
             "This charge has been billed and cannot be deleted.",
         )),

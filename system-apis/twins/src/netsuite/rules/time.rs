@@ -178,12 +178,17 @@ fn check_sheet(write: &Write<'_, '_>, fields: &Fields) -> Answer<()> {
     ))
 }
 
-/// A billed time entry stays.
-pub(super) fn may_delete(row: &Record) -> Answer<()> {
+/// A billed time entry stays, and so does one in a closed period.
+pub(super) fn may_delete(write: &Write<'_, '_>, row: &Record) -> Answer<()> {
     if row.text(BILLED_BY).is_some() {
         return Err(Refusal::user_error(
             "This time entry has been billed and cannot be deleted.",
         ));
+    }
+    let day = date_of(&row.fields, "tranDate");
+    let closed = day.is_some_and(|day| !period::takes_time(write.view(), day));
+    if closed && write.twin.settings.refuse_time_in_closed_periods {
+        return Err(period::outside());
     }
     Ok(())
 }
