@@ -194,6 +194,82 @@ fn pause_after(failures: u32, interval: Duration, failure: &Failure) -> Duration
 #[cfg(test)]
 mod tests {
     use super::*;
+    use canonical_model::Role;
+    use chrono::Utc;
+    use persistence::{MIGRATIONS, inbox};
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use tokio::sync::mpsc;
+
+    fn page(ids: &[&str], next_cursor: &str, more: bool) -> Changes<Role> {
+        let change = |id: &&str| Change {
+            id: (*id).to_owned(),
+            changed_at: Utc::now(),
+            record: None,
+            failure: None,
+        };
+        Changes {
+            items: ids.iter().map(change).collect(),
+            next_cursor: next_cursor.to_owned(),
+            more,
+        }
+    }
+
+    #[tokio::test]
+    async fn each_change_is_taken_once_over_failures_and_a_new_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Database::sqlite_in(folder.path(), &MIGRATIONS).await.unwrap();
+        let (asked, mut cursors_seen) = mpsc::unbounded_channel();
+        let asks = Arc::new(AtomicU32::new(0));
+        let fetch: Fetch<Role> = Arc::new(move |cursor, _| {
+            let (asked, ask) = (asked.clone(), asks.fetch_add(1, Ordering::SeqCst));
+            Box::pin(async move {
+                asked.send(cursor.clone()).ok();
+                match (cursor.as_deref(), ask) {
+                    (None, _) => Ok(page(&["1", "2"], "a", true)),
+                    (Some("a"), 1) => Err(Failure::transient("no_answer", "no answer")),
+                    (Some("a"), _) => Ok(page(&["3"], "b", false)),
+                    _ => Ok(page(&[], "b", false)),
+                }
+            })
+        });
+        let take: Take<Role> = Arc::new(|tx, change| {
+            Box::pin(async move {
+                assert!(
+                    inbox::accept(tx, "roles", &change.id).await?,
+                    "{} came twice",
+                    change.id
+                );
+                Ok(())
+            })
+        });
+        let settings = FeedSettings {
+            interval_ms: 20,
+            page: 2,
+        };
+        let start = || {
+            follow(
+                db.clone(),
+                "psa/main roles",
+                settings.clone(),
+                Arc::clone(&fetch),
+                Arc::clone(&take),
+            )
+        };
+
+        let follower = start();
+        for expected in [None, Some("a"), Some("a"), Some("b")] {
+            assert_eq!(cursors_seen.recv().await.unwrap().as_deref(), expected);
+        }
+        follower.stop().await;
+        while cursors_seen.try_recv().is_ok() {}
+        let again = start();
+        assert_eq!(cursors_seen.recv().await.unwrap().as_deref(), Some("b"));
+        again.stop().await;
+        let watermark = db
+            .read(|tx| Box::pin(async move { cursors::get(tx, "psa/main roles").await }))
+            .await;
+        assert_eq!(watermark.unwrap().as_deref(), Some("b"));
+    }
 
     #[test]
     fn pauses_grow_to_a_limit_and_give_a_vendor_what_it_asks_for() {
