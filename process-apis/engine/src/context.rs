@@ -95,7 +95,11 @@ impl<Sv: Send + Sync + 'static> StepContext<Sv> {
     /// A key that other instances of the process share: follows from process and `what` alone.
     #[must_use]
     pub fn shared_key(&self, what: &str) -> EffectKey {
-        derived_key(&self.abbreviation, what, &[self.work.process.as_str(), "shared", what])
+        derived_key(
+            &self.abbreviation,
+            what,
+            &[self.work.process.as_str(), "shared", what],
+        )
     }
 
     /// One write into a system of record. Awaited, it is journalled, sent and settled: an effect that was applied before
@@ -115,7 +119,15 @@ impl<Sv: Send + Sync + 'static> StepContext<Sv> {
         F: FnMut(EffectKey) -> FF + Send + 'a,
         FF: Future<Output = Result<Option<Written>>> + Send + 'a,
     {
-        EffectCall::new(self.effect_journal(), target, what, self.key(what), request, send, find)
+        EffectCall::new(
+            self.effect_journal(),
+            target,
+            what,
+            self.key(what),
+            request,
+            send,
+            find,
+        )
     }
 
     /// [`StepContext::effect`] under a key that does not follow from this instance, such as a customer's.
@@ -155,7 +167,10 @@ impl<Sv: Send + Sync + 'static> StepContext<Sv> {
         F: FnMut(EffectKey) -> FF + Send + 'a,
         FF: Future<Output = Result<Option<Written>>> + Send + 'a,
     {
-        let items = items.into_iter().map(|(what, request)| (self.key(&what), what, request)).collect();
+        let items = items
+            .into_iter()
+            .map(|(what, request)| (self.key(&what), what, request))
+            .collect();
         EffectsCall::new(self.effect_journal(), target, items, send_all, find)
     }
 
@@ -178,7 +193,8 @@ impl<Sv: Send + Sync + 'static> StepContext<Sv> {
 
     /// Tells a fact when the step is committed.
     pub fn emit(&self, fact: Fact, subject: &str) {
-        self.pending.tell(fact.kind(), subject, serde_json::to_value(&fact));
+        self.pending
+            .tell(fact.kind(), subject, serde_json::to_value(&fact));
     }
 
     /// Tells an event when the step is committed.
@@ -216,7 +232,8 @@ impl<Sv: Send + Sync + 'static> StepContext<Sv> {
     /// and subject form a group.
     #[must_use]
     pub fn about(&self, subject: impl Into<String>, failure: Failure) -> Failure {
-        self.pending.with(|leavings| leavings.about = Some(subject.into()));
+        self.pending
+            .with(|leavings| leavings.about = Some(subject.into()));
         failure
     }
 
@@ -246,7 +263,11 @@ impl<Sv: Send + Sync + 'static> StepContext<Sv> {
     }
 
     fn effect_journal(&self) -> EffectJournal {
-        EffectJournal { core: Arc::clone(&self.core), work: Arc::clone(&self.work), last_try: self.last_try }
+        EffectJournal {
+            core: Arc::clone(&self.core),
+            work: Arc::clone(&self.work),
+            last_try: self.last_try,
+        }
     }
 }
 
@@ -255,9 +276,15 @@ pub(crate) const WAITING: &str = "step_waits";
 
 /// An id that looks like a UUIDv7 of `at`, whose random bits follow from an id and a name.
 pub(crate) fn derived_id(id: CanonicalId, at: DateTime<Utc>, name: &str) -> CanonicalId {
-    let digest = Sha256::new().chain_update(id.0.as_bytes()).chain_update(name.as_bytes()).finalize();
+    let digest = Sha256::new()
+        .chain_update(id.0.as_bytes())
+        .chain_update(name.as_bytes())
+        .finalize();
     let mut random = [0_u8; 10];
-    random.iter_mut().zip(digest.iter()).for_each(|(to, from)| *to = *from);
+    random
+        .iter_mut()
+        .zip(digest.iter())
+        .for_each(|(to, from)| *to = *from);
     let millis = u64::try_from(at.timestamp_millis()).unwrap_or_default();
     CanonicalId(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
 }
@@ -274,7 +301,10 @@ fn derived_key(abbreviation: &str, what: &str, parts: &[&str]) -> EffectKey {
         slug if slug.is_empty() => format!("{abbreviation}-{hex}"),
         slug => format!("{abbreviation}-{slug}-{hex}"),
     };
-    #[expect(clippy::expect_used, reason = "8 + 24 + 24 characters of the key's alphabet by construction")]
+    #[expect(
+        clippy::expect_used,
+        reason = "8 + 24 + 24 characters of the key's alphabet by construction"
+    )]
     key.parse().expect("a derived key is an effect key")
 }
 

@@ -41,7 +41,9 @@ impl Core {
 
     /// The outline of a process at a version.
     pub(crate) fn outline(&self, process: &str, version: i64) -> Option<&Outline> {
-        self.outlines.iter().find(|o| o.name == process && i64::from(o.version) == version)
+        self.outlines
+            .iter()
+            .find(|o| o.name == process && i64::from(o.version) == version)
     }
 
     pub(crate) fn lease_end(&self, now: DateTime<Utc>) -> DateTime<Utc> {
@@ -51,5 +53,9 @@ impl Core {
 
 /// A span of time, cut where it is longer than any calendar.
 pub(crate) fn millis(ms: u64) -> chrono::TimeDelta {
-    chrono::TimeDelta::milliseconds(i64::try_from(ms).unwrap_or(i64::MAX / 1_000_000).min(i64::MAX / 1_000_000))
+    chrono::TimeDelta::milliseconds(
+        i64::try_from(ms)
+            .unwrap_or(i64::MAX / 1_000_000)
+            .min(i64::MAX / 1_000_000),
+    )
 }

@@ -33,11 +33,17 @@ impl Desk {
     ///
     /// # Errors
     /// Business `not_found`, `already_closed`.
-    pub async fn assign_exception(&self, id: CanonicalId, assignee: Option<String>) -> Result<ExceptionRecord> {
+    pub async fn assign_exception(
+        &self,
+        id: CanonicalId,
+        assignee: Option<String>,
+    ) -> Result<ExceptionRecord> {
         let desk = self.clone();
         self.core
             .db
-            .write(move |tx| Box::pin(async move { desk.assign_exception_in(tx, id, assignee.as_deref()).await }))
+            .write(move |tx| {
+                Box::pin(async move { desk.assign_exception_in(tx, id, assignee.as_deref()).await })
+            })
             .await
     }
 
@@ -77,7 +83,9 @@ impl Desk {
         let (desk, actor) = (self.clone(), actor.to_owned());
         self.core
             .db
-            .write(move |tx| Box::pin(async move { desk.resolve_exception_in(tx, id, &resolution, &actor).await }))
+            .write(move |tx| {
+                Box::pin(async move { desk.resolve_exception_in(tx, id, &resolution, &actor).await })
+            })
             .await
     }
 
@@ -93,10 +101,14 @@ impl Desk {
         actor: &str,
     ) -> Result<ExceptionRecord> {
         check(resolution)?;
-        let sql = "UPDATE engine_exceptions SET state = 'retrying', resolution = $2, resolver = $3, work_ms = $4,
+        let sql =
+            "UPDATE engine_exceptions SET state = 'retrying', resolution = $2, resolver = $3, work_ms = $4,
                 work_token = NULL, work_tries = 0
             WHERE id = $1 AND state IN ('open', 'assigned') RETURNING *";
-        let Some(row) = tx.one(sql, args![id, text(resolution)?, actor, Utc::now()]).await? else {
+        let Some(row) = tx
+            .one(sql, args![id, text(resolution)?, actor, Utc::now()])
+            .await?
+        else {
             return Err(self.refusal(tx, id).await?);
         };
         let record = record(&row)?;
@@ -106,7 +118,8 @@ impl Desk {
             "exception_id": id, "process": record.process, "instance_id": record.instance_id, "step": record.step,
             "cause": record.cause,
         });
-        self.decided(tx, &record.business_key, &record.correlation_id, decision).await?;
+        self.decided(tx, &record.business_key, &record.correlation_id, decision)
+            .await?;
         Ok(record)
     }
 
@@ -115,11 +128,18 @@ impl Desk {
     ///
     /// # Errors
     /// Business `reason_missing`, `answer_missing`.
-    pub async fn resolve_group(&self, cause: ExceptionCause, resolution: Resolution, actor: &str) -> Result<u64> {
+    pub async fn resolve_group(
+        &self,
+        cause: ExceptionCause,
+        resolution: Resolution,
+        actor: &str,
+    ) -> Result<u64> {
         let (desk, actor) = (self.clone(), actor.to_owned());
         self.core
             .db
-            .write(move |tx| Box::pin(async move { desk.resolve_group_in(tx, &cause, &resolution, &actor).await }))
+            .write(move |tx| {
+                Box::pin(async move { desk.resolve_group_in(tx, &cause, &resolution, &actor).await })
+            })
             .await
     }
 
@@ -146,7 +166,8 @@ impl Desk {
                 "actor": actor, "cause": cause, "exceptions": count,
             });
             let subject = format!("{} {}", cause.code, cause.subject);
-            self.decided(tx, subject.trim(), &CanonicalId::generate().to_string(), decision).await?;
+            self.decided(tx, subject.trim(), &CanonicalId::generate().to_string(), decision)
+                .await?;
         }
         Ok(count)
     }
@@ -155,7 +176,12 @@ impl Desk {
     ///
     /// # Errors
     /// Business `not_found`.
-    pub async fn signal(&self, to: impl Into<InstanceRef>, name: &str, payload: &impl Serialize) -> Result<()> {
+    pub async fn signal(
+        &self,
+        to: impl Into<InstanceRef>,
+        name: &str,
+        payload: &impl Serialize,
+    ) -> Result<()> {
         let (desk, to, name) = (self.clone(), to.into(), name.to_owned());
         let payload = serde_json::to_value(payload).unwrap_or_default();
         self.core
@@ -176,7 +202,10 @@ impl Desk {
         payload: &(impl Serialize + Sync),
     ) -> Result<()> {
         let row = match to.into() {
-            InstanceRef::Id(id) => tx.one("SELECT id FROM engine_instances WHERE id = $1", args![id]).await?,
+            InstanceRef::Id(id) => {
+                tx.one("SELECT id FROM engine_instances WHERE id = $1", args![id])
+                    .await?
+            }
             InstanceRef::Key(process, key) => {
                 let sql = "SELECT id FROM engine_instances WHERE process = $1 AND business_key = $2";
                 tx.one(sql, args![process, key]).await?
@@ -191,7 +220,8 @@ impl Desk {
             WHERE id = $1";
         tx.execute(sql, args![id, name, now]).await?;
         let sql = "INSERT INTO engine_signals (id, instance_id, name, payload, received_ms) VALUES ($1, $2, $3, $4, $5)";
-        tx.execute(sql, args![CanonicalId::generate(), id, name, text(payload)?, now]).await?;
+        tx.execute(sql, args![CanonicalId::generate(), id, name, text(payload)?, now])
+            .await?;
         let core = Arc::clone(&self.core);
         tx.after_commit(move || core.work.notify_one());
         Ok(())
@@ -203,7 +233,12 @@ impl Desk {
     /// # Errors
     /// Business `not_found`, `reason_missing`, `not_replayable` where it is under way, taken back, or has no such step.
     pub async fn replay(&self, id: CanonicalId, from_step: &str, actor: &str, reason: &str) -> Result<()> {
-        let (desk, step, actor, reason) = (self.clone(), from_step.to_owned(), actor.to_owned(), reason.to_owned());
+        let (desk, step, actor, reason) = (
+            self.clone(),
+            from_step.to_owned(),
+            actor.to_owned(),
+            reason.to_owned(),
+        );
         self.core
             .db
             .write(move |tx| Box::pin(async move { desk.replay_in(tx, id, &step, &actor, &reason).await }))
@@ -223,36 +258,52 @@ impl Desk {
         reason: &str,
     ) -> Result<()> {
         if reason.trim().is_empty() {
-            return Err(Failure::business("reason_missing", "say why the instance is run again"));
+            return Err(Failure::business(
+                "reason_missing",
+                "say why the instance is run again",
+            ));
         }
         let sql = "SELECT * FROM engine_instances WHERE id = $1";
         let row = tx.one(sql, args![id]).await?.ok_or_else(|| missing("instance"))?;
         let (status, work) = (row.text("status")?, Work::from_row(&row)?);
         let outline = self.core.outline(&work.process, work.version);
         let place = outline.and_then(|outline| outline.steps.iter().position(|step| step.name == from_step));
-        let place = place.and_then(|place| i64::try_from(place).ok()).filter(|place| *place <= work.step_index);
+        let place = place
+            .and_then(|place| i64::try_from(place).ok())
+            .filter(|place| *place <= work.step_index);
         let (Some(place), "parked" | "done", false) = (place, status.as_str(), work.undoing) else {
             let message = format!("a {status} instance cannot be run again from {from_step:?}");
             return Err(Failure::business("not_replayable", message));
         };
         let sql = "SELECT state FROM engine_journal WHERE instance_id = $1 AND step_index < $2
             AND kind IN ('started', 'done', 'skipped') ORDER BY sequence DESC LIMIT 1";
-        let state = tx.one(sql, args![id, place]).await?.ok_or_else(|| missing("state"))?.text("state")?;
-        let at = Work { step_index: place, step_name: from_step.to_owned(), ..work.clone() };
+        let state = tx
+            .one(sql, args![id, place])
+            .await?
+            .ok_or_else(|| missing("state"))?
+            .text("state")?;
+        let at = Work {
+            step_index: place,
+            step_name: from_step.to_owned(),
+            ..work.clone()
+        };
         transition::journal(tx, &at, "replayed", &state, Some((actor, Some(reason)))).await?;
         let now = Utc::now();
-        let sql = "UPDATE engine_instances SET status = 'ready', due_ms = $2, ended_ms = NULL, step_index = $3,
+        let sql =
+            "UPDATE engine_instances SET status = 'ready', due_ms = $2, ended_ms = NULL, step_index = $3,
                 step_name = $4, direction = $5, sequence = sequence + 1, state = $6, attempt = 0,
                 retry_since_ms = NULL, answer = NULL, updated_ms = $2,
                 step_since_ms = COALESCE((SELECT MAX(since_ms) FROM engine_journal
                     WHERE instance_id = $1 AND step_index = $3 AND kind = 'done'), step_since_ms)
             WHERE id = $1 AND status IN ('parked', 'done')";
-        tx.execute(sql, args![id, now, place, from_step, FORWARD, state]).await?;
+        tx.execute(sql, args![id, now, place, from_step, FORWARD, state])
+            .await?;
         let decision = json!({
             "decision": "replay", "reason": reason, "actor": actor, "process": work.process, "instance_id": id,
             "step": from_step,
         });
-        self.decided(tx, &work.business_key, &work.correlation_id, decision).await
+        self.decided(tx, &work.business_key, &work.correlation_id, decision)
+            .await
     }
 
     /// Tells a decision, and wakes those who carry it out once it is committed.
@@ -268,12 +319,20 @@ impl Desk {
             core.decisions.notify_one();
             core.work.notify_one();
         });
-        outbox::append(tx, &self.core.event("decision.made", subject, correlation_id, decision)).await
+        outbox::append(
+            tx,
+            &self
+                .core
+                .event("decision.made", subject, correlation_id, decision),
+        )
+        .await
     }
 
     /// Why an exception could not be changed.
     async fn refusal(&self, tx: &mut Tx, id: CanonicalId) -> Result<Failure> {
-        let row = tx.one("SELECT closed_ms FROM engine_exceptions WHERE id = $1", args![id]).await?;
+        let row = tx
+            .one("SELECT closed_ms FROM engine_exceptions WHERE id = $1", args![id])
+            .await?;
         Ok(match row.map(|row| row.opt_int("closed_ms")).transpose()? {
             None => missing("exception"),
             Some(Some(_)) => Failure::business("already_closed", "the exception has been closed"),
@@ -284,15 +343,27 @@ impl Desk {
 
 fn check(resolution: &Resolution) -> Result<()> {
     let reason = resolution.reason.as_deref().map_or("", str::trim);
-    let needs_reason = matches!(resolution.action, ResolutionAction::Skip | ResolutionAction::Compensate);
+    let needs_reason = matches!(
+        resolution.action,
+        ResolutionAction::Skip | ResolutionAction::Compensate
+    );
     if needs_reason && reason.is_empty() {
-        return Err(Failure::business("reason_missing", "say why, to skip or to take back"));
+        return Err(Failure::business(
+            "reason_missing",
+            "say why, to skip or to take back",
+        ));
     }
     if reason.chars().count() > LONGEST_REASON {
-        return Err(Failure::business("reason_too_long", format!("a reason has at most {LONGEST_REASON} characters")));
+        return Err(Failure::business(
+            "reason_too_long",
+            format!("a reason has at most {LONGEST_REASON} characters"),
+        ));
     }
     if resolution.action == ResolutionAction::Answer && resolution.answer.is_none() {
-        return Err(Failure::business("answer_missing", "an answer is needed to go on with one"));
+        return Err(Failure::business(
+            "answer_missing",
+            "an answer is needed to go on with one",
+        ));
     }
     Ok(())
 }

@@ -90,7 +90,10 @@ fn hand_over<Sv: Send + Sync + 'static>(inner: &Arc<Inner<Sv>>, free: &Arc<Semap
 }
 
 fn until(due: DateTime<Utc>) -> Duration {
-    (due - Utc::now()).to_std().unwrap_or_default().max(Duration::from_millis(1))
+    (due - Utc::now())
+        .to_std()
+        .unwrap_or_default()
+        .max(Duration::from_millis(1))
 }
 
 /// Takes instances that are due, at most so many; and when the next one is due.
@@ -98,7 +101,9 @@ async fn claim(core: &Arc<Core>, room: usize) -> Result<(Vec<Work>, Option<DateT
     let next = core.db.read(|tx| {
         Box::pin(async move {
             let sql = "SELECT MIN(due_ms) AS due_ms FROM engine_instances WHERE due_ms IS NOT NULL";
-            tx.one(sql, args![]).await?.map_or(Ok(None), |row| row.opt_time("due_ms"))
+            tx.one(sql, args![])
+                .await?
+                .map_or(Ok(None), |row| row.opt_time("due_ms"))
         })
     });
     let next = next.await?;
@@ -111,7 +116,8 @@ async fn claim(core: &Arc<Core>, room: usize) -> Result<(Vec<Work>, Option<DateT
             let now = Utc::now();
             let sql = tx.by_engine(claim_sql!(""), claim_sql!(" FOR UPDATE SKIP LOCKED"));
             let limit = i64::try_from(room).unwrap_or(1);
-            tx.all(sql, args![owner, lease_core.lease_end(now), now, limit]).await
+            tx.all(sql, args![owner, lease_core.lease_end(now), now, limit])
+                .await
         })
     });
     let rows = rows.await?;
@@ -144,7 +150,8 @@ pub(crate) async fn renew<Sv: Send + Sync + 'static>(inner: Arc<Inner<Sv>>) {
                     WHERE id = $1 AND fence = $2 AND status = 'running' AND due_ms > $3";
                 for (id, fence) in held {
                     let now = Utc::now();
-                    tx.execute(sql, args![id, fence, now, core.lease_end(now)]).await?;
+                    tx.execute(sql, args![id, fence, now, core.lease_end(now)])
+                        .await?;
                 }
                 Ok(())
             })

@@ -54,7 +54,14 @@ impl<S, F> EffectCall<'_, S, F> {
         let batch = serde_json::to_value(request)
             .map_err(|error| unwritable(&error))
             .and_then(|request| Batch::new(journal, target, vec![(key, what.to_owned(), request)]));
-        Self { call: EffectsCall { batch, send, find, scope: std::marker::PhantomData } }
+        Self {
+            call: EffectsCall {
+                batch,
+                send,
+                find,
+                scope: std::marker::PhantomData,
+            },
+        }
     }
 
     /// For a vendor that does not at once find what it wrote: where a look-up finds nothing, a person has to look.
@@ -72,7 +79,12 @@ impl<S, F> EffectsCall<'_, S, F> {
         send: S,
         find: F,
     ) -> Self {
-        Self { batch: Batch::new(journal, target, items), send, find, scope: std::marker::PhantomData }
+        Self {
+            batch: Batch::new(journal, target, items),
+            send,
+            find,
+            scope: std::marker::PhantomData,
+        }
     }
 
     /// As [`EffectCall::eventual`].
@@ -96,7 +108,12 @@ where
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let EffectsCall { batch, mut send, find, .. } = self.call;
+            let EffectsCall {
+                batch,
+                mut send,
+                find,
+                ..
+            } = self.call;
             let send_all = move |items: Vec<(usize, EffectKey)>| {
                 let one = items.into_iter().next().map(|(_, key)| (key.clone(), send(key)));
                 async move {
@@ -154,16 +171,29 @@ struct Item {
 impl Batch {
     fn new(journal: EffectJournal, target: &str, items: Vec<(EffectKey, String, Value)>) -> Result<Self> {
         if items.len() > MOST_AT_ONCE {
-            let message = format!("{} effects in one call; at most {MOST_AT_ONCE} can be", items.len());
+            let message = format!(
+                "{} effects in one call; at most {MOST_AT_ONCE} can be",
+                items.len()
+            );
             return Err(Failure::fault("too_many_effects", message));
         }
-        let items: Vec<Item> = items.into_iter().map(|(key, what, request)| Item::new(key, what, &request)).collect();
+        let items: Vec<Item> = items
+            .into_iter()
+            .map(|(key, what, request)| Item::new(key, what, &request))
+            .collect();
         let mut keys: Vec<_> = items.iter().map(|item| &item.key).collect();
         keys.sort_unstable();
         if keys.windows(2).any(|pair| pair.first() == pair.last()) {
-            return Err(Failure::fault("effect_not_unique", format!("two effects on {target} have one name")));
+            return Err(Failure::fault(
+                "effect_not_unique",
+                format!("two effects on {target} have one name"),
+            ));
         }
-        let findings = journal.work.answer.clone().and_then(|answer| serde_json::from_value(answer).ok());
+        let findings = journal
+            .work
+            .answer
+            .clone()
+            .and_then(|answer| serde_json::from_value(answer).ok());
         Ok(Self {
             journal,
             target: target.to_owned(),
@@ -210,9 +240,15 @@ impl Batch {
                 continue;
             };
             (item.sends, item.first_at) = (before.sends, before.first_at);
-            let happened = matches!(before.state, EffectState::Applied | EffectState::Sent | EffectState::Unknown);
+            let happened = matches!(
+                before.state,
+                EffectState::Applied | EffectState::Sent | EffectState::Unknown
+            );
             if happened && before.digest != item.digest {
-                let message = format!("{} ({}) would be written with other content than before", item.what, item.key);
+                let message = format!(
+                    "{} ({}) would be written with other content than before",
+                    item.what, item.key
+                );
                 return Err(Failure::fault("effect_changed", message));
             }
             match (before.state, &before.written) {
@@ -277,13 +313,17 @@ impl Batch {
         let (mut entries, mut doubtful) = (Vec::new(), Vec::new());
         let (mut answers, whole) = match answer {
             Ok(results) => {
-                let results = results.into_iter().map(|result| (result.key.clone(), result.into_result()));
+                let results = results
+                    .into_iter()
+                    .map(|result| (result.key.clone(), result.into_result()));
                 (results.collect::<HashMap<_, _>>(), None)
             }
             Err(failure) => (HashMap::new(), Some(failure)),
         };
         for place in places {
-            let Some(item) = self.items.get_mut(*place) else { continue };
+            let Some(item) = self.items.get_mut(*place) else {
+                continue;
+            };
             let missing = || Err(whole.clone().unwrap_or_else(no_result));
             match answers.remove(&item.key).unwrap_or_else(missing) {
                 Ok(written) => {
@@ -292,7 +332,11 @@ impl Batch {
                 }
                 Err(failure) if failure.is_unknown() => doubtful.push(*place),
                 Err(failure) => {
-                    let state = if failure.is_transient() { EffectState::Failed } else { EffectState::Refused };
+                    let state = if failure.is_transient() {
+                        EffectState::Failed
+                    } else {
+                        EffectState::Refused
+                    };
                     entries.push(item.entry(state, None, Some(failure.clone())));
                     item.result = Some(Err(failure));
                 }
@@ -312,9 +356,15 @@ impl Batch {
         }
         let mut look_ups = Vec::with_capacity(places.len());
         for place in places {
-            let Some(item) = self.items.get(place) else { continue };
+            let Some(item) = self.items.get(place) else {
+                continue;
+            };
             let finding = self.findings.get(item.key.as_str()).cloned();
-            let look_up = if finding.is_some() { None } else { Some(find(item.key.clone())) };
+            let look_up = if finding.is_some() {
+                None
+            } else {
+                Some(find(item.key.clone()))
+            };
             look_ups.push(async move {
                 match look_up {
                     Some(look_up) => (place, false, look_up.await),
@@ -322,10 +372,15 @@ impl Batch {
                 }
             });
         }
-        let found: Vec<_> = futures_util::stream::iter(look_ups).buffered(LOOK_UPS).collect().await;
+        let found: Vec<_> = futures_util::stream::iter(look_ups)
+            .buffered(LOOK_UPS)
+            .collect()
+            .await;
         let (mut again, mut entries, mut failed) = (Vec::new(), Vec::new(), None);
         for (place, by_person, found) in found {
-            let Some(item) = self.items.get_mut(place) else { continue };
+            let Some(item) = self.items.get_mut(place) else {
+                continue;
+            };
             match found {
                 Ok(Some(written)) => {
                     tracing::info!(effect.key = %item.key, target = %self.target, "adopted an effect whose answer was lost");
@@ -346,9 +401,15 @@ impl Batch {
     }
 
     fn conclude(self) -> Result<Vec<Result<Written>>> {
-        let results = self.items.into_iter().map(|item| item.result.unwrap_or_else(|| Err(no_result())));
+        let results = self
+            .items
+            .into_iter()
+            .map(|item| item.result.unwrap_or_else(|| Err(no_result())));
         let results: Vec<Result<Written>> = results.collect();
-        let transient = results.iter().filter_map(|result| result.as_ref().err()).filter(|f| f.is_transient());
+        let transient = results
+            .iter()
+            .filter_map(|result| result.as_ref().err())
+            .filter(|f| f.is_transient());
         match transient.max_by_key(|failure| failure.retry_after_ms) {
             Some(failure) if !self.journal.last_try => Err(failure.clone()),
             _ => Ok(results),
@@ -359,7 +420,14 @@ impl Batch {
 impl Item {
     fn new(key: EffectKey, what: String, request: &Value) -> Self {
         let digest = hex::encode(Sha256::digest(sorted(request).to_string().as_bytes()));
-        Self { key, what, digest, sends: 0, first_at: Utc::now(), result: None }
+        Self {
+            key,
+            what,
+            digest,
+            sends: 0,
+            first_at: Utc::now(),
+            result: None,
+        }
     }
 
     fn entry(&self, state: EffectState, written: Option<Written>, failure: Option<Failure>) -> Entry {
@@ -382,7 +450,12 @@ fn sorted(value: &Value) -> Value {
         Value::Object(members) => {
             let mut members: Vec<_> = members.iter().collect();
             members.sort_unstable_by_key(|(name, _)| *name);
-            Value::Object(members.into_iter().map(|(name, value)| (name.clone(), sorted(value))).collect())
+            Value::Object(
+                members
+                    .into_iter()
+                    .map(|(name, value)| (name.clone(), sorted(value)))
+                    .collect(),
+            )
         }
         Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
         other => other.clone(),

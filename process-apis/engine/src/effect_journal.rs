@@ -50,7 +50,10 @@ impl EffectJournal {
                 tx.all(sql, args![id, step]).await
             })
         });
-        rows.await?.iter().map(|row| Ok((row.text("key")?, known(row)?))).collect()
+        rows.await?
+            .iter()
+            .map(|row| Ok((row.text("key")?, known(row)?)))
+            .collect()
     }
 
     /// Journals effects, all in one transaction, while the lease holds. An applied one is told.
@@ -87,7 +90,8 @@ async fn insert(tx: &mut Tx, core: &Core, work: &Work, target: &str, entries: Ve
             persistence::outbox::append(tx, &event).await?;
         }
     }
-    let insert = "INSERT INTO engine_effects (instance_id, key, step, target, what, digest, status, written, failure,
+    let insert =
+        "INSERT INTO engine_effects (instance_id, key, step, target, what, digest, status, written, failure,
         sends, first_ms, last_ms)";
     let end = "ON CONFLICT (instance_id, key) DO UPDATE SET step = excluded.step, target = excluded.target,
         what = excluded.what, digest = excluded.digest, status = excluded.status, written = excluded.written,

@@ -36,7 +36,10 @@ pub struct Engine<Sv> {
 
 impl<Sv> Clone for Engine<Sv> {
     fn clone(&self) -> Self {
-        Self { inner: Arc::clone(&self.inner), desk: self.desk.clone() }
+        Self {
+            inner: Arc::clone(&self.inner),
+            desk: self.desk.clone(),
+        }
     }
 }
 
@@ -96,7 +99,7 @@ impl<Sv: Send + Sync + 'static> Engine<Sv> {
     /// Fault `process_unknown`, `state_unreadable`; failures of the database.
     pub async fn start_in<S>(&self, tx: &mut Tx, start: Start<'_, S>) -> Result<Started>
     where
-        S: Serialize + Sync + ?Sized,
+        S: Serialize + Sync,
     {
         let process = self.inner.newest(start.process)?;
         let saved = process.describe(&json(start.state)?)?;
@@ -107,14 +110,30 @@ impl<Sv: Send + Sync + 'static> Engine<Sv> {
                 updated_ms, money_amount, money_currency, legal_entity, region)
             VALUES ($1, $2, $3, $4, $5, $6, 'ready', $7, 0, $8, $9, 0, $10, 0, $9, 0, $9, $9, $11, $12, $13, $14)
             ON CONFLICT (process, business_key) DO NOTHING";
-        let mut values = args![id, outline.name, i64::from(outline.version), start.business_key, saved.title];
-        values.extend(args![start.correlation_id, FORWARD, outline.step_name(0), now, &saved.state]);
+        let mut values = args![
+            id,
+            outline.name,
+            i64::from(outline.version),
+            start.business_key,
+            saved.title
+        ];
+        values.extend(args![
+            start.correlation_id,
+            FORWARD,
+            outline.step_name(0),
+            now,
+            &saved.state
+        ]);
         values.extend(at_risk_args(&saved.at_risk));
         if tx.execute(sql, values).await? == 0 {
             let sql = "SELECT id FROM engine_instances WHERE process = $1 AND business_key = $2";
             let row = tx.one(sql, args![outline.name, start.business_key]).await?;
-            let gone = || Failure::transient("database_busy", "an instance is being started at the same time");
-            return Ok(Started { instance_id: row.ok_or_else(gone)?.id("id")?, new: false });
+            let gone =
+                || Failure::transient("database_busy", "an instance is being started at the same time");
+            return Ok(Started {
+                instance_id: row.ok_or_else(gone)?.id("id")?,
+                new: false,
+            });
         }
         let sql = "INSERT INTO engine_journal (instance_id, sequence, kind, step_index, step_name, state, tries, since_ms,
                 at_ms)
@@ -122,7 +141,10 @@ impl<Sv: Send + Sync + 'static> Engine<Sv> {
         tx.execute(sql, args![id, &saved.state, now]).await?;
         let core = Arc::clone(&self.inner.core);
         tx.after_commit(move || core.work.notify_one());
-        Ok(Started { instance_id: id, new: true })
+        Ok(Started {
+            instance_id: id,
+            new: true,
+        })
     }
 
     /// Starts an instance in a transaction of its own.
@@ -131,9 +153,12 @@ impl<Sv: Send + Sync + 'static> Engine<Sv> {
     /// As [`Engine::start_in`].
     pub async fn start<S>(&self, start: Start<'_, S>) -> Result<Started>
     where
-        S: Serialize + Sync + ?Sized,
+        S: Serialize + Sync,
     {
-        let (engine, state) = (self.clone(), serde_json::to_value(start.state).map_err(|e| unwritable(&e))?);
+        let (engine, state) = (
+            self.clone(),
+            serde_json::to_value(start.state).map_err(|e| unwritable(&e))?,
+        );
         let texts = [start.process, start.business_key, start.correlation_id].map(str::to_owned);
         self.inner
             .core
@@ -141,7 +166,12 @@ impl<Sv: Send + Sync + 'static> Engine<Sv> {
             .write(move |tx| {
                 Box::pin(async move {
                     let [process, business_key, correlation_id] = &texts;
-                    let start = Start { process, business_key, correlation_id, state: &state };
+                    let start = Start {
+                        process,
+                        business_key,
+                        correlation_id,
+                        state: &state,
+                    };
                     engine.start_in(tx, start).await
                 })
             })
@@ -158,7 +188,10 @@ impl<Sv: Send + Sync + 'static> Engine<Sv> {
     pub async fn stop(&self) {
         self.inner.stopping.cancel();
         self.inner.tasks.close();
-        if tokio::time::timeout(STOP_WITHIN, self.inner.tasks.wait()).await.is_err() {
+        if tokio::time::timeout(STOP_WITHIN, self.inner.tasks.wait())
+            .await
+            .is_err()
+        {
             tracing::warn!("steps were still under way; another start takes them up");
         }
         self.kill();
@@ -210,7 +243,11 @@ impl<Sv: Send + Sync + 'static> EngineBuilder<Sv> {
     /// # Errors
     /// Fault `process_definition`; failures of the database.
     pub async fn start(self) -> Result<Engine<Sv>> {
-        let outlines: Vec<Outline> = self.processes.iter().map(|process| process.outline().clone()).collect();
+        let outlines: Vec<Outline> = self
+            .processes
+            .iter()
+            .map(|process| process.outline().clone())
+            .collect();
         check(&outlines)?;
         let core = Arc::new(Core {
             db: self.db,
@@ -235,12 +272,24 @@ impl<Sv: Send + Sync + 'static> EngineBuilder<Sv> {
             killed: CancellationToken::new(),
         });
         let tasks = &inner.tasks;
-        tasks.spawn(unless_killed(inner.killed.clone(), dispatch::dispatch(Arc::clone(&inner))));
-        tasks.spawn(unless_killed(inner.killed.clone(), resolve::carry_out(Arc::clone(&inner))));
-        tasks.spawn(unless_killed(inner.killed.clone(), dispatch::count(Arc::clone(&inner))));
+        tasks.spawn(unless_killed(
+            inner.killed.clone(),
+            dispatch::dispatch(Arc::clone(&inner)),
+        ));
+        tasks.spawn(unless_killed(
+            inner.killed.clone(),
+            resolve::carry_out(Arc::clone(&inner)),
+        ));
+        tasks.spawn(unless_killed(
+            inner.killed.clone(),
+            dispatch::count(Arc::clone(&inner)),
+        ));
         // Not one of the tasks that a stop waits for: leases are renewed until the last step has ended.
         tokio::spawn(dispatch::renew(Arc::clone(&inner)));
-        Ok(Engine { inner, desk: Desk { core } })
+        Ok(Engine {
+            inner,
+            desk: Desk { core },
+        })
     }
 }
 
@@ -253,20 +302,26 @@ async fn unless_killed(killed: CancellationToken, work: impl Future<Output = ()>
 
 impl<Sv> Inner<Sv> {
     pub(crate) fn process(&self, name: &str, version: i64) -> Option<&Arc<dyn AnyProcess<Sv>>> {
-        self.processes.iter().find(|process| {
-            process.outline().name == name && i64::from(process.outline().version) == version
-        })
+        self.processes
+            .iter()
+            .find(|process| process.outline().name == name && i64::from(process.outline().version) == version)
     }
 
     fn newest(&self, name: &str) -> Result<&Arc<dyn AnyProcess<Sv>>> {
-        let named = self.processes.iter().filter(|process| process.outline().name == name);
-        named.max_by_key(|process| process.outline().version).ok_or_else(|| {
-            Failure::fault("process_unknown", format!("there is no process {name:?} here"))
-        })
+        let named = self
+            .processes
+            .iter()
+            .filter(|process| process.outline().name == name);
+        named
+            .max_by_key(|process| process.outline().version)
+            .ok_or_else(|| Failure::fault("process_unknown", format!("there is no process {name:?} here")))
     }
 
     pub(crate) fn hold(&self, id: CanonicalId, fence: i64) {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(id, fence);
+        self.held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id, fence);
     }
 
     /// Only where it is still held under the same lease.
@@ -284,10 +339,16 @@ impl<Sv> Inner<Sv> {
 }
 
 fn check(outlines: &[Outline]) -> Result<()> {
-    let mut names: Vec<_> = outlines.iter().map(|outline| (outline.name, outline.version)).collect();
+    let mut names: Vec<_> = outlines
+        .iter()
+        .map(|outline| (outline.name, outline.version))
+        .collect();
     names.sort_unstable();
     if names.windows(2).any(|pair| pair.first() == pair.last()) {
-        return Err(Failure::fault("process_definition", "one version of a process is declared twice"));
+        return Err(Failure::fault(
+            "process_definition",
+            "one version of a process is declared twice",
+        ));
     }
     outlines.iter().try_for_each(Outline::check)
 }
@@ -312,5 +373,6 @@ async fn report_unknown(core: &Core) -> Result<()> {
 }
 
 fn unwritable(error: &serde_json::Error) -> Failure {
-    Failure::fault("state_unwritable", "a process state cannot be written as JSON").with_detail(error.to_string())
+    Failure::fault("state_unwritable", "a process state cannot be written as JSON")
+        .with_detail(error.to_string())
 }

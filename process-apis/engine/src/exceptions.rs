@@ -56,7 +56,10 @@ pub(crate) async fn open(
     openings: Vec<Opening>,
 ) -> Result<Vec<CanonicalId>> {
     let now = Utc::now();
-    let (mut rows, mut ids) = (Vec::with_capacity(openings.len()), Vec::with_capacity(openings.len()));
+    let (mut rows, mut ids) = (
+        Vec::with_capacity(openings.len()),
+        Vec::with_capacity(openings.len()),
+    );
     for opening in openings {
         let item_key = opening.item_key.clone();
         let record = record_of(outline, work, opening, now);
@@ -84,8 +87,10 @@ pub(crate) async fn raise(
     }
     let sql = "SELECT id, item_key FROM engine_exceptions WHERE instance_id = $1 AND closed_ms IS NULL";
     let open_ones = tx.all(sql, args![work.id]).await?;
-    let mut open_ones: HashMap<String, CanonicalId> =
-        open_ones.iter().map(|row| Ok((row.text("item_key")?, row.id("id")?))).collect::<Result<_>>()?;
+    let mut open_ones: HashMap<String, CanonicalId> = open_ones
+        .iter()
+        .map(|row| Ok((row.text("item_key")?, row.id("id")?)))
+        .collect::<Result<_>>()?;
     let mut new: Vec<Opening> = Vec::new();
     for item in items {
         match open_ones.remove(&item.item_key) {
@@ -114,7 +119,9 @@ pub(crate) async fn reopen(
             state = CASE WHEN assignee IS NULL THEN 'open' ELSE 'assigned' END
         WHERE id = $1 AND closed_ms IS NULL RETURNING *";
     let role = outline.map(|outline| outline.owner(&failure.code).role);
-    let row = tx.one(sql, args![id, json(failure)?, &failure.code, subject, role]).await?;
+    let row = tx
+        .one(sql, args![id, json(failure)?, &failure.code, subject, role])
+        .await?;
     match row {
         Some(row) => tell(tx, core, "exception.changed", &record(&row)?).await,
         None => Ok(()),
@@ -149,7 +156,10 @@ pub(crate) fn record(row: &Row) -> Result<ExceptionRecord> {
         business_key: row.text("business_key")?,
         title: row.text("title")?,
         failure: row.json("failure")?,
-        cause: ExceptionCause { code: row.text("cause_code")?, subject: row.text("cause_subject")? },
+        cause: ExceptionCause {
+            code: row.text("cause_code")?,
+            subject: row.text("cause_subject")?,
+        },
         owner_role: row.text("owner_role")?,
         assignee: row.opt_text("assignee")?,
         money_at_risk: at_risk.money,
@@ -164,7 +174,12 @@ pub(crate) fn record(row: &Row) -> Result<ExceptionRecord> {
     })
 }
 
-fn record_of(outline: Option<&Outline>, work: &Work, opening: Opening, now: DateTime<Utc>) -> ExceptionRecord {
+fn record_of(
+    outline: Option<&Outline>,
+    work: &Work,
+    opening: Opening,
+    now: DateTime<Utc>,
+) -> ExceptionRecord {
     let owner = outline.map(|outline| outline.owner(&opening.failure.code));
     let hours = owner.map_or(24, |owner| owner.sla_hours);
     ExceptionRecord {
@@ -174,9 +189,14 @@ fn record_of(outline: Option<&Outline>, work: &Work, opening: Opening, now: Date
         step: work.step_name.clone(),
         business_key: opening.business_key,
         title: opening.title,
-        cause: ExceptionCause { code: opening.failure.code.clone(), subject: opening.subject },
+        cause: ExceptionCause {
+            code: opening.failure.code.clone(),
+            subject: opening.subject,
+        },
         failure: opening.failure,
-        owner_role: owner.map_or("integration_operator", |owner| owner.role).to_owned(),
+        owner_role: owner
+            .map_or("integration_operator", |owner| owner.role)
+            .to_owned(),
         assignee: None,
         money_at_risk: opening.at_risk.money,
         legal_entity: opening.at_risk.legal_entity,

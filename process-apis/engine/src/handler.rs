@@ -71,7 +71,9 @@ pub(crate) type Run<St, Sv> =
     Box<dyn for<'a> Fn(&'a StepContext<Sv>, &'a mut St) -> BoxFuture<'a, Result<()>> + Send + Sync>;
 
 pub(crate) type OnSignal<St, Sv> = Box<
-    dyn for<'a> Fn(&'a StepContext<Sv>, &'a mut St, serde_json::Value) -> BoxFuture<'a, Result<()>> + Send + Sync,
+    dyn for<'a> Fn(&'a StepContext<Sv>, &'a mut St, serde_json::Value) -> BoxFuture<'a, Result<()>>
+        + Send
+        + Sync,
 >;
 
 pub(crate) type OnItem<Sv> = Box<

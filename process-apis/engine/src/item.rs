@@ -60,7 +60,8 @@ impl<Sv: Send + Sync + 'static> ItemContext<Sv> {
 
     /// Tells a fact when the exception is closed.
     pub fn emit(&self, fact: Fact, subject: &str) {
-        self.pending.tell(fact.kind(), subject, serde_json::to_value(&fact));
+        self.pending
+            .tell(fact.kind(), subject, serde_json::to_value(&fact));
     }
 
     /// Tells an event when the exception is closed.

@@ -33,7 +33,9 @@ impl Outline {
 
     /// The step at a place; nothing behind the last.
     pub(crate) fn step(&self, index: i64) -> Option<&StepOutline> {
-        usize::try_from(index).ok().and_then(|index| self.steps.get(index))
+        usize::try_from(index)
+            .ok()
+            .and_then(|index| self.steps.get(index))
     }
 
     /// The name of the step at a place, empty behind the last, as the journal keeps it.
@@ -53,7 +55,10 @@ impl Outline {
         if fits && abbreviation {
             return Ok(());
         }
-        let message = format!("process {} needs steps with names of their own and an abbreviation", self.name);
+        let message = format!(
+            "process {} needs steps with names of their own and an abbreviation",
+            self.name
+        );
         Err(Failure::fault("process_definition", message))
     }
 }

@@ -63,7 +63,11 @@ impl Pending {
 
     pub(crate) fn tell(&self, kind: &str, subject: &str, data: serde_json::Result<Value>) {
         self.with(|leavings| match data {
-            Ok(data) => leavings.events.push(Telling { kind: kind.to_owned(), subject: subject.to_owned(), data }),
+            Ok(data) => leavings.events.push(Telling {
+                kind: kind.to_owned(),
+                subject: subject.to_owned(),
+                data,
+            }),
             Err(error) => {
                 let message = format!("an event {kind} cannot be written as JSON");
                 let failure = Failure::fault("event_unwritable", message).with_detail(error.to_string());

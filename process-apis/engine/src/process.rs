@@ -64,7 +64,11 @@ impl<St: State, Sv: Send + Sync + 'static> Process<St, Sv> {
     /// A process by name, such as `quote-to-project`, of version 1 until said otherwise.
     #[must_use]
     pub fn named(name: &'static str) -> Self {
-        let abbreviation = name.split('-').filter_map(|word| word.chars().next()).take(8).collect();
+        let abbreviation = name
+            .split('-')
+            .filter_map(|word| word.chars().next())
+            .take(8)
+            .collect();
         Self {
             outline: Outline {
                 name,
@@ -72,7 +76,10 @@ impl<St: State, Sv: Send + Sync + 'static> Process<St, Sv> {
                 abbreviation,
                 steps: Vec::new(),
                 owners: BTreeMap::new(),
-                default_owner: OwnerRule { role: "integration_operator", sla_hours: 24 },
+                default_owner: OwnerRule {
+                    role: "integration_operator",
+                    sla_hours: 24,
+                },
             },
             steps: Vec::new(),
             on_item: None,
@@ -108,12 +115,13 @@ impl<St: State, Sv: Send + Sync + 'static> Process<St, Sv> {
         P: DeserializeOwned + Send + 'static,
         F: for<'a> SignalFn<'a, St, Sv, P>,
     {
-        let run: OnSignal<St, Sv> = Box::new(move |ctx, state, payload| {
-            match serde_json::from_value::<P>(payload) {
-                Ok(payload) => Box::pin(on_signal.call(ctx, state, payload)),
-                Err(error) => Box::pin(async move { Err(malformed(name, &error)) }),
-            }
-        });
+        let run: OnSignal<St, Sv> =
+            Box::new(
+                move |ctx, state, payload| match serde_json::from_value::<P>(payload) {
+                    Ok(payload) => Box::pin(on_signal.call(ctx, state, payload)),
+                    Err(error) => Box::pin(async move { Err(malformed(name, &error)) }),
+                },
+            );
         self.push(name, Action::Wait(run), true);
         self
     }
@@ -140,7 +148,9 @@ impl<St: State, Sv: Send + Sync + 'static> Process<St, Sv> {
     /// What a person's decision about one raised item does.
     #[must_use]
     pub fn on_item_resolution(mut self, on_item: impl for<'a> ItemFn<'a, Sv>) -> Self {
-        self.on_item = Some(Box::new(move |ctx, key, resolution| Box::pin(on_item.call(ctx, key, resolution))));
+        self.on_item = Some(Box::new(move |ctx, key, resolution| {
+            Box::pin(on_item.call(ctx, key, resolution))
+        }));
         self
     }
 
@@ -159,7 +169,12 @@ impl<St: State, Sv: Send + Sync + 'static> Process<St, Sv> {
     }
 
     fn push(&mut self, name: &'static str, run: Action<St, Sv>, waits: bool) {
-        self.outline.steps.push(StepOutline { name, waits, undo: false, budget_ms: None });
+        self.outline.steps.push(StepOutline {
+            name,
+            waits,
+            undo: false,
+            budget_ms: None,
+        });
         self.steps.push(Step { run, undo: None });
     }
 }
@@ -184,7 +199,12 @@ pub(crate) trait AnyProcess<Sv>: Send + Sync {
         payload: Option<Value>,
     ) -> BoxFuture<'a, Result<Saved>>;
     /// Takes the step at `index` back.
-    fn undo<'a>(&'a self, index: i64, ctx: &'a StepContext<Sv>, state: &'a str) -> BoxFuture<'a, Result<Saved>>;
+    fn undo<'a>(
+        &'a self,
+        index: i64,
+        ctx: &'a StepContext<Sv>,
+        state: &'a str,
+    ) -> BoxFuture<'a, Result<Saved>>;
     fn on_item<'a>(
         &'a self,
         ctx: &'a ItemContext<Sv>,
@@ -217,7 +237,12 @@ impl<St: State, Sv: Send + Sync + 'static> AnyProcess<Sv> for Process<St, Sv> {
         })
     }
 
-    fn undo<'a>(&'a self, index: i64, ctx: &'a StepContext<Sv>, state: &'a str) -> BoxFuture<'a, Result<Saved>> {
+    fn undo<'a>(
+        &'a self,
+        index: i64,
+        ctx: &'a StepContext<Sv>,
+        state: &'a str,
+    ) -> BoxFuture<'a, Result<Saved>> {
         Box::pin(async move {
             let mut state: St = self.read(state)?;
             if let Some(undo) = &self.at(index)?.undo {
@@ -236,7 +261,10 @@ impl<St: State, Sv: Send + Sync + 'static> AnyProcess<Sv> for Process<St, Sv> {
         match &self.on_item {
             Some(on_item) => on_item(ctx, item_key, resolution),
             None => Box::pin(async move {
-                let message = format!("process {} raises items and says not what resolves them", self.outline.name);
+                let message = format!(
+                    "process {} raises items and says not what resolves them",
+                    self.outline.name
+                );
                 Err(Failure::fault("items_not_resolvable", message))
             }),
         }
@@ -249,15 +277,23 @@ impl<St: State, Sv: Send + Sync + 'static> AnyProcess<Sv> for Process<St, Sv> {
 
 impl<St: State, Sv> Process<St, Sv> {
     fn at(&self, index: i64) -> Result<&Step<St, Sv>> {
-        let step = usize::try_from(index).ok().and_then(|index| self.steps.get(index));
+        let step = usize::try_from(index)
+            .ok()
+            .and_then(|index| self.steps.get(index));
         step.ok_or_else(|| {
-            Failure::fault("journal_mismatch", format!("process {} has no step {index}", self.outline.name))
+            Failure::fault(
+                "journal_mismatch",
+                format!("process {} has no step {index}", self.outline.name),
+            )
         })
     }
 
     fn read(&self, state: &str) -> Result<St> {
         serde_json::from_str(state).map_err(|error| {
-            let message = format!("the saved state of a {} instance does not read", self.outline.name);
+            let message = format!(
+                "the saved state of a {} instance does not read",
+                self.outline.name
+            );
             Failure::fault("state_unreadable", message).with_detail(error.to_string())
         })
     }
@@ -265,11 +301,19 @@ impl<St: State, Sv> Process<St, Sv> {
 
 fn save<St: State>(state: &St) -> Result<Saved> {
     let text = serde_json::to_string(state).map_err(|error| {
-        Failure::fault("state_unwritable", "a process state cannot be written as JSON").with_detail(error.to_string())
+        Failure::fault("state_unwritable", "a process state cannot be written as JSON")
+            .with_detail(error.to_string())
     })?;
-    Ok(Saved { state: text, title: state.title(), at_risk: state.at_risk() })
+    Ok(Saved {
+        state: text,
+        title: state.title(),
+        at_risk: state.at_risk(),
+    })
 }
 
 fn malformed(name: &str, error: &serde_json::Error) -> Failure {
-    Failure::business("malformed_signal", format!("the signal {name} does not say what its step needs: {error}"))
+    Failure::business(
+        "malformed_signal",
+        format!("the signal {name} does not say what its step needs: {error}"),
+    )
 }

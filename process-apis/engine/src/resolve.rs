@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use canonical_model::{CanonicalId, ExceptionRecord, ExceptionState, Failure, Resolution, ResolutionAction, Result};
+use canonical_model::{
+    CanonicalId, ExceptionRecord, ExceptionState, Failure, Resolution, ResolutionAction, Result,
+};
 use chrono::Utc;
 use futures_util::StreamExt;
 use persistence::{Row, Tx, args};
@@ -50,7 +52,9 @@ pub(crate) async fn carry_out<Sv: Send + Sync + 'static>(inner: Arc<Inner<Sv>>) 
         match batch(&inner).await {
             Ok(0) => {}
             Ok(_) => continue,
-            Err(failure) => tracing::warn!(code = %failure.code, detail = failure.detail, "cannot carry decisions out"),
+            Err(failure) => {
+                tracing::warn!(code = %failure.code, detail = failure.detail, "cannot carry decisions out")
+            }
         }
         tokio::select! {
             () = inner.core.decisions.notified() => {}
@@ -63,7 +67,9 @@ pub(crate) async fn carry_out<Sv: Send + Sync + 'static>(inner: Arc<Inner<Sv>>) 
 async fn batch<Sv: Send + Sync + 'static>(inner: &Arc<Inner<Sv>>) -> Result<usize> {
     let decisions = take(&inner.core).await?;
     let taken = decisions.len();
-    let (items, instances): (Vec<_>, Vec<_>) = decisions.into_iter().partition(|decision| !decision.item_key.is_empty());
+    let (items, instances): (Vec<_>, Vec<_>) = decisions
+        .into_iter()
+        .partition(|decision| !decision.item_key.is_empty());
     if !instances.is_empty() {
         let core = Arc::clone(&inner.core);
         let done = inner.core.db.write(move |tx| {
@@ -78,7 +84,10 @@ async fn batch<Sv: Send + Sync + 'static>(inner: &Arc<Inner<Sv>>) -> Result<usiz
         done.await?;
     }
     let items = futures_util::stream::iter(items).map(|decision| settle_item(inner, decision));
-    items.buffer_unordered(ITEMS_AT_ONCE).for_each(|()| async {}).await;
+    items
+        .buffer_unordered(ITEMS_AT_ONCE)
+        .for_each(|()| async {})
+        .await;
     Ok(taken)
 }
 
@@ -98,7 +107,8 @@ async fn take(core: &Arc<Core>) -> Result<Vec<Decision>> {
             let now = Utc::now();
             let token = CanonicalId::generate();
             let sql = tx.by_engine(take_sql!(""), take_sql!(" FOR UPDATE SKIP LOCKED"));
-            tx.all(sql, args![token, lease_core.lease_end(now), now, BATCH]).await
+            tx.all(sql, args![token, lease_core.lease_end(now), now, BATCH])
+                .await
         })
     });
     rows.await?.iter().map(decision).collect()
@@ -119,7 +129,8 @@ fn decision(row: &Row) -> Result<Decision> {
 /// Lets a parked instance go on as decided. Where it is no longer parked with this exception nothing is done.
 async fn resume(tx: &mut Tx, core: &Core, decision: &Decision) -> Result<()> {
     let id = decision.exception.id;
-    let sql = "UPDATE engine_exceptions SET work_ms = NULL, work_token = NULL WHERE id = $1 AND work_token = $2";
+    let sql =
+        "UPDATE engine_exceptions SET work_ms = NULL, work_token = NULL WHERE id = $1 AND work_token = $2";
     if tx.execute(sql, args![id, &decision.token]).await? == 0 {
         return Ok(());
     }
@@ -136,7 +147,9 @@ async fn resume(tx: &mut Tx, core: &Core, decision: &Decision) -> Result<()> {
             let answer = decision.resolution.answer.as_ref().map(json).transpose()?;
             let sql = "UPDATE engine_instances SET status = 'ready', due_ms = $2, attempt = 0, retry_since_ms = NULL,
                 answer = $3, updated_ms = $2 WHERE id = $1";
-            tx.execute(sql, args![work.id, Utc::now(), answer]).await.map(|_| ())
+            tx.execute(sql, args![work.id, Utc::now(), answer])
+                .await
+                .map(|_| ())
         }
         ResolutionAction::Skip => {
             skip(tx, core, &work, decision).await?;
@@ -152,11 +165,16 @@ async fn skip(tx: &mut Tx, core: &Core, work: &Work, decision: &Decision) -> Res
     let kind = if work.undoing { "undone" } else { "skipped" };
     transition::journal(tx, work, kind, &work.state, Some((&decision.resolver, reason))).await?;
     let Some(outline) = core.outline(&work.process, work.version) else {
-        return Err(Failure::fault("process_unknown", format!("there is no process {:?} here", work.process)));
+        return Err(Failure::fault(
+            "process_unknown",
+            format!("there is no process {:?} here", work.process),
+        ));
     };
     let next = if work.undoing {
         let marks = transition::marks(tx, work.id).await?;
-        undo_places(outline, &marks).into_iter().find(|place| *place < work.step_index)
+        undo_places(outline, &marks)
+            .into_iter()
+            .find(|place| *place < work.step_index)
     } else {
         outline.step(work.step_index + 1).map(|_| work.step_index + 1)
     };
@@ -166,17 +184,35 @@ async fn skip(tx: &mut Tx, core: &Core, work: &Work, decision: &Decision) -> Res
 /// Turns an instance round. The step at which it stopped is taken back too where it has written something.
 async fn compensate(tx: &mut Tx, core: &Core, work: &Work, decision: &Decision) -> Result<()> {
     let reason = decision.resolution.reason.as_deref();
-    transition::journal(tx, work, "compensating", &work.state, Some((&decision.resolver, reason))).await?;
+    transition::journal(
+        tx,
+        work,
+        "compensating",
+        &work.state,
+        Some((&decision.resolver, reason)),
+    )
+    .await?;
     let Some(outline) = core.outline(&work.process, work.version) else {
-        return Err(Failure::fault("process_unknown", format!("there is no process {:?} here", work.process)));
+        return Err(Failure::fault(
+            "process_unknown",
+            format!("there is no process {:?} here", work.process),
+        ));
     };
     let marks = transition::marks(tx, work.id).await?;
     let sql = "SELECT COUNT(*) AS effects FROM engine_effects
         WHERE instance_id = $1 AND step = $2 AND status IN ('sent', 'applied', 'unknown')";
-    let written = tx.one(sql, args![work.id, &work.step_name]).await?.map_or(Ok(0), |row| row.int("effects"))? > 0;
-    let here = outline.step(work.step_index).filter(|step| step.undo && written && !work.undoing);
+    let written = tx
+        .one(sql, args![work.id, &work.step_name])
+        .await?
+        .map_or(Ok(0), |row| row.int("effects"))?
+        > 0;
+    let here = outline
+        .step(work.step_index)
+        .filter(|step| step.undo && written && !work.undoing);
     let next = here.map(|_| work.step_index).or_else(|| {
-        undo_places(outline, &marks).into_iter().find(|place| *place < work.step_index || !work.undoing)
+        undo_places(outline, &marks)
+            .into_iter()
+            .find(|place| *place < work.step_index || !work.undoing)
     });
     let exception = next.map(|_| decision.exception.id);
     place(tx, core, work, next, true, exception).await?;
@@ -202,12 +238,24 @@ async fn place(
         None => ("done", None, Some(now)),
     };
     let index = next.unwrap_or(if undoing { -1 } else { work.step_index + 1 });
-    let name = core.outline(&work.process, work.version).map_or("", |outline| outline.step_name(index));
+    let name = core
+        .outline(&work.process, work.version)
+        .map_or("", |outline| outline.step_name(index));
     let sql = "UPDATE engine_instances SET status = $2, due_ms = $3, ended_ms = $4, step_index = $5, step_name = $6,
             direction = $7, sequence = sequence + 1, step_since_ms = $8, exception_id = $9, attempt = 0,
             retry_since_ms = NULL, answer = NULL, last_failure = NULL, updated_ms = $8
         WHERE id = $1";
-    let values = args![work.id, status, due, ended, index, name, direction(undoing), now, exception];
+    let values = args![
+        work.id,
+        status,
+        due,
+        ended,
+        index,
+        name,
+        direction(undoing),
+        now,
+        exception
+    ];
     tx.execute(sql, values).await.map(|_| ())
 }
 
@@ -226,7 +274,9 @@ async fn settle_item<Sv: Send + Sync + 'static>(inner: &Arc<Inner<Sv>>, decision
         decided_at: Utc::now(),
         pending: Pending::default(),
     };
-    let result = process.on_item(&ctx, &decision.item_key, &decision.resolution).await;
+    let result = process
+        .on_item(&ctx, &decision.item_key, &decision.resolution)
+        .await;
     let mut leavings = ctx.pending.take();
     let result = leavings.failure.take().map_or(result, Err);
     let committed = match result {

@@ -62,7 +62,11 @@ async fn step<Sv: Send + Sync + 'static>(inner: &Arc<Inner<Sv>>, work: Arc<Work>
         transition::give_back(core, &work, later, None).await?;
         return Ok(None);
     };
-    let known = process.outline().step(work.step_index).filter(|step| step.name == work.step_name).cloned();
+    let known = process
+        .outline()
+        .step(work.step_index)
+        .filter(|step| step.name == work.step_name)
+        .cloned();
     let Some(outline) = known else {
         transition::park(core, &work, journal_mismatch(&work), String::new()).await?;
         return Ok(None);
@@ -100,7 +104,9 @@ async fn conclude<Sv: Send + Sync + 'static>(
         Err(failure) if failure.code == "lease_lost" => return Err(failure),
         Err(failure) if failure.code == WAITING && leavings.wake_at.is_some() => {
             let (work, until) = (Arc::clone(work), leavings.wake_at);
-            core.db.write(move |tx| Box::pin(async move { transition::wait(tx, &work, until).await })).await?;
+            core.db
+                .write(move |tx| Box::pin(async move { transition::wait(tx, &work, until).await }))
+                .await?;
         }
         Err(failure) if failure.is_transient() && !last_try => {
             let at = next_try(core, work, &failure);
@@ -159,11 +165,19 @@ async fn once<Sv: Send + Sync + 'static>(
         process.run(work.step_index, &ctx, &work.state, payload)
     };
     let limit = Duration::from_millis(inner.core.settings.step_timeout_ms);
-    let ended = AssertUnwindSafe(tokio::time::timeout(limit, body)).catch_unwind().await;
+    let ended = AssertUnwindSafe(tokio::time::timeout(limit, body))
+        .catch_unwind()
+        .await;
     let result = match ended {
         Ok(Ok(result)) => result,
-        Ok(Err(_)) => Err(Failure::transient("step_timed_out", "a step took longer than it may")),
-        Err(_) => Err(Failure::fault("step_panicked", "a step ended in a panic; the log has it")),
+        Ok(Err(_)) => Err(Failure::transient(
+            "step_timed_out",
+            "a step took longer than it may",
+        )),
+        Err(_) => Err(Failure::fault(
+            "step_panicked",
+            "a step ended in a panic; the log has it",
+        )),
     };
     let mut leavings = ctx.pending.take();
     match leavings.failure.take() {
@@ -201,7 +215,10 @@ fn budget(core: &Core, outline: &StepOutline) -> u64 {
 /// The try after the budget's end is the last one.
 fn is_last_try(core: &Core, outline: &StepOutline, work: &Work) -> bool {
     let budget = budget(core, outline);
-    budget == 0 || work.retry_since.is_some_and(|since| Utc::now() >= since + millis(budget))
+    budget == 0
+        || work
+            .retry_since
+            .is_some_and(|since| Utc::now() >= since + millis(budget))
 }
 
 /// Pauses double, are spread so that many do not come back at once, and end with the budget; the other side's wish for
@@ -209,13 +226,21 @@ fn is_last_try(core: &Core, outline: &StepOutline, work: &Work) -> bool {
 fn next_try(core: &Core, work: &Work, failure: &Failure) -> DateTime<Utc> {
     let retry = &core.settings.retry;
     let doublings = u32::try_from(work.attempt).unwrap_or(u32::MAX).min(32);
-    let longest = retry.first_ms.saturating_mul(1_u64 << doublings).min(retry.max_ms).max(1);
+    let longest = retry
+        .first_ms
+        .saturating_mul(1_u64 << doublings)
+        .min(retry.max_ms)
+        .max(1);
     let pause = rand::rng().random_range(longest.div_ceil(2)..=longest);
     let now = Utc::now();
-    let outline = core.outline(&work.process, work.version).and_then(|outline| outline.step(work.step_index));
+    let outline = core
+        .outline(&work.process, work.version)
+        .and_then(|outline| outline.step(work.step_index));
     let end = outline.map(|step| work.retry_since.unwrap_or(now) + millis(budget(core, step)));
     let by_us = end.map_or(now + millis(pause), |end| (now + millis(pause)).min(end));
-    failure.retry_after_ms.map_or(by_us, |wish| by_us.max(now + millis(wish)))
+    failure
+        .retry_after_ms
+        .map_or(by_us, |wish| by_us.max(now + millis(wish)))
 }
 
 fn note_duration(work: &Work, took: Duration, result: &Result<Saved>) {
@@ -223,7 +248,11 @@ fn note_duration(work: &Work, took: Duration, result: &Result<Saved>) {
         Ok(_) => "done".to_owned(),
         Err(failure) => format!("{:?}", failure.class).to_lowercase(),
     };
-    let labels = [("process", work.process.clone()), ("step", work.label()), ("outcome", outcome)];
+    let labels = [
+        ("process", work.process.clone()),
+        ("step", work.label()),
+        ("outcome", outcome),
+    ];
     metrics::histogram!("process_step_seconds", &labels).record(took.as_secs_f64());
 }
 

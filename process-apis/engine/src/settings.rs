@@ -44,6 +44,10 @@ impl Default for EngineSettings {
 
 impl Default for RetrySettings {
     fn default() -> Self {
-        Self { first_ms: 500, max_ms: 60_000, budget_ms: 3_600_000 }
+        Self {
+            first_ms: 500,
+            max_ms: 60_000,
+            budget_ms: 3_600_000,
+        }
     }
 }

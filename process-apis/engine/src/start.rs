@@ -4,7 +4,7 @@ use canonical_model::CanonicalId;
 
 /// What to start.
 #[derive(Debug, Clone, Copy)]
-pub struct Start<'a, S: ?Sized> {
+pub struct Start<'a, S> {
     /// The process.
     pub process: &'a str,
     /// What makes two starts the same piece of work; one instance for each.

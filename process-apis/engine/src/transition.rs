@@ -62,7 +62,9 @@ async fn next_place(tx: &mut Tx, outline: Option<&Outline>, work: &Work) -> Resu
         return Ok(outline.step(work.step_index + 1).map(|_| work.step_index + 1));
     }
     let marks = marks(tx, work.id).await?;
-    Ok(undo_places(outline, &marks).into_iter().find(|place| *place < work.step_index))
+    Ok(undo_places(outline, &marks)
+        .into_iter()
+        .find(|place| *place < work.step_index))
 }
 
 async fn save(
@@ -90,7 +92,17 @@ async fn save(
             money_currency = $14, legal_entity = $15, region = $16, attempt = 0, retry_since_ms = NULL,
             last_failure = NULL, answer = NULL, updated_ms = $3
         WHERE id = $1 AND fence = $2 AND status = 'running' AND due_ms > $3";
-    let mut values = args![work.id, work.fence, now, status, due, index, name, work.sequence + 1, &saved.state];
+    let mut values = args![
+        work.id,
+        work.fence,
+        now,
+        status,
+        due,
+        index,
+        name,
+        work.sequence + 1,
+        &saved.state
+    ];
     values.extend(args![&saved.title, exception, next.map_or(Some(now), |_| None)]);
     values.extend(at_risk_args(&saved.at_risk));
     held(tx.execute(sql, values).await?)?;
@@ -129,9 +141,19 @@ pub(crate) async fn journal(
     let sql = "INSERT INTO engine_journal (instance_id, sequence, kind, step_index, step_name, state, tries, since_ms,
             at_ms, actor, reason)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
-    let mut values = args![work.id, work.sequence + 1, kind, work.step_index, &work.step_name, state];
+    let mut values = args![
+        work.id,
+        work.sequence + 1,
+        kind,
+        work.step_index,
+        &work.step_name,
+        state
+    ];
     values.extend(args![work.attempt + 1, work.step_since, Utc::now()]);
-    values.extend(args![decided.map(|(actor, _)| actor), decided.and_then(|(_, reason)| reason)]);
+    values.extend(args![
+        decided.map(|(actor, _)| actor),
+        decided.and_then(|(_, reason)| reason)
+    ]);
     tx.execute(sql, values).await.map(|_| ())
 }
 
@@ -155,7 +177,12 @@ pub(crate) async fn run_hooks(tx: &mut Tx, hooks: Vec<Hook>) -> Result<()> {
     Ok(())
 }
 
-pub(crate) async fn tell_all(tx: &mut Tx, core: &Core, events: Vec<Telling>, correlation_id: &str) -> Result<()> {
+pub(crate) async fn tell_all(
+    tx: &mut Tx,
+    core: &Core,
+    events: Vec<Telling>,
+    correlation_id: &str,
+) -> Result<()> {
     for event in events {
         let event = core.event(&event.kind, &event.subject, correlation_id, event.data);
         persistence::outbox::append(tx, &event).await?;
@@ -167,7 +194,10 @@ pub(crate) async fn tell_all(tx: &mut Tx, core: &Core, events: Vec<Telling>, cor
 pub(crate) async fn wait(tx: &mut Tx, work: &Work, until: Option<DateTime<Utc>>) -> Result<()> {
     let sql = "UPDATE engine_instances SET status = 'waiting', due_ms = $4, updated_ms = $3
         WHERE id = $1 AND fence = $2 AND status = 'running' AND due_ms > $3";
-    held(tx.execute(sql, args![work.id, work.fence, Utc::now(), until]).await?)
+    held(
+        tx.execute(sql, args![work.id, work.fence, Utc::now(), until])
+            .await?,
+    )
 }
 
 /// Gives the instance back, to be tried again at a time; with a failure, that counts as a failed try.
@@ -194,7 +224,12 @@ pub(crate) async fn give_back(
 }
 
 /// Stops the instance for a person: its state, the exception and its event commit together.
-pub(crate) async fn park(core: &Arc<Core>, work: &Arc<Work>, failure: Failure, subject: String) -> Result<()> {
+pub(crate) async fn park(
+    core: &Arc<Core>,
+    work: &Arc<Work>,
+    failure: Failure,
+    subject: String,
+) -> Result<()> {
     let (for_tx, work) = (Arc::clone(core), Arc::clone(work));
     core.db
         .write(move |tx| {
@@ -253,7 +288,9 @@ fn mark(row: &Row) -> Result<Mark> {
 /// Places of the steps that would be taken back, last first.
 pub(crate) fn undo_places(outline: &Outline, marks: &BTreeMap<i64, Mark>) -> Vec<i64> {
     let done = marks.iter().rev().filter(|(_, mark)| mark.kind == "done");
-    done.map(|(place, _)| *place).filter(|place| outline.step(*place).is_some_and(|step| step.undo)).collect()
+    done.map(|(place, _)| *place)
+        .filter(|place| outline.step(*place).is_some_and(|step| step.undo))
+        .collect()
 }
 
 /// The word of a direction.

@@ -59,7 +59,11 @@ impl Work {
 
     /// The step as effects and logs name it.
     pub(crate) fn label(&self) -> String {
-        if self.undoing { format!("undo {}", self.step_name) } else { self.step_name.clone() }
+        if self.undoing {
+            format!("undo {}", self.step_name)
+        } else {
+            self.step_name.clone()
+        }
     }
 
     /// Renews the lease within a transaction that journals something. Where the lease has ended, or another worker has
@@ -68,7 +72,10 @@ impl Work {
         let now = Utc::now();
         let sql = "UPDATE engine_instances SET due_ms = $4
             WHERE id = $1 AND fence = $2 AND status = 'running' AND due_ms > $3";
-        held(tx.execute(sql, args![self.id, self.fence, now, core.lease_end(now)]).await?)
+        held(
+            tx.execute(sql, args![self.id, self.fence, now, core.lease_end(now)])
+                .await?,
+        )
     }
 }
 
@@ -105,7 +112,8 @@ pub(crate) fn at_risk_args(at_risk: &AtRisk) -> [Value; 4] {
 }
 
 fn money(row: &Row) -> Result<Option<Money>> {
-    let (Some(amount), Some(currency)) = (row.opt_decimal("money_amount")?, row.opt_text("money_currency")?) else {
+    let (Some(amount), Some(currency)) = (row.opt_decimal("money_amount")?, row.opt_text("money_currency")?)
+    else {
         return Ok(None);
     };
     Ok(Some(Money::new(amount, currency.parse::<Currency>()?)))
@@ -122,7 +130,8 @@ pub(crate) fn word(value: &impl serde::Serialize) -> Result<String> {
 /// The variant of a word.
 pub(crate) fn from_word<T: serde::de::DeserializeOwned>(word: String) -> Result<T> {
     serde_json::from_value(serde_json::Value::String(word)).map_err(|error| {
-        Failure::fault("word_unknown", "a stored state is none that this version knows").with_detail(error.to_string())
+        Failure::fault("word_unknown", "a stored state is none that this version knows")
+            .with_detail(error.to_string())
     })
 }
 

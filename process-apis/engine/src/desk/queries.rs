@@ -38,7 +38,11 @@ impl Desk {
                     WHERE ($1 IS NULL OR process = $1) AND ($2 IS NULL OR status = $2)
                         AND ($3 IS NULL OR business_key = $3) AND ($4 IS NULL OR id > $4)
                     ORDER BY id LIMIT $5";
-                tx.all(sql, args![filter.process, state, filter.business_key, filter.cursor, limit]).await
+                tx.all(
+                    sql,
+                    args![filter.process, state, filter.business_key, filter.cursor, limit],
+                )
+                .await
             })
         });
         let items = rows.await?.iter().map(summary).collect::<Result<Vec<_>>>()?;
@@ -52,16 +56,22 @@ impl Desk {
     pub async fn instance(&self, id: CanonicalId) -> Result<InstanceDetail> {
         let read = self.core.db.read(move |tx| {
             Box::pin(async move {
-                let row = tx.one("SELECT * FROM engine_instances WHERE id = $1", args![id]).await?;
+                let row = tx
+                    .one("SELECT * FROM engine_instances WHERE id = $1", args![id])
+                    .await?;
                 let row = row.ok_or_else(|| missing("instance"))?;
                 let marks = transition::marks(tx, id).await?;
-                let sql = "SELECT * FROM engine_effects WHERE instance_id = $1 ORDER BY first_ms, key LIMIT 10000";
+                let sql =
+                    "SELECT * FROM engine_effects WHERE instance_id = $1 ORDER BY first_ms, key LIMIT 10000";
                 Ok((row, marks, tx.all(sql, args![id]).await?))
             })
         });
         let (row, marks, effects) = read.await?;
         let summary = summary(&row)?;
-        let effects = effects.iter().map(|row| effect(row, &summary)).collect::<Result<_>>()?;
+        let effects = effects
+            .iter()
+            .map(|row| effect(row, &summary))
+            .collect::<Result<_>>()?;
         let outline = self.core.outline(&summary.process, summary.version);
         let place = row.int("step_index")?;
         Ok(InstanceDetail {
@@ -86,7 +96,14 @@ impl Desk {
                         AND ($3 IS NULL OR cause_subject = $3) AND ($4 IS NULL OR instance_id = $4)
                         AND ($5 IS NULL OR id > $5)
                     ORDER BY id LIMIT $6";
-                let values = args![state, filter.code, filter.subject, filter.instance_id, filter.cursor, limit];
+                let values = args![
+                    state,
+                    filter.code,
+                    filter.subject,
+                    filter.instance_id,
+                    filter.cursor,
+                    limit
+                ];
                 tx.all(sql, values).await
             })
         });
@@ -100,7 +117,10 @@ impl Desk {
     /// Business `not_found`.
     pub async fn exception(&self, id: CanonicalId) -> Result<ExceptionRecord> {
         let row = self.core.db.read(move |tx| {
-            Box::pin(async move { tx.one("SELECT * FROM engine_exceptions WHERE id = $1", args![id]).await })
+            Box::pin(async move {
+                tx.one("SELECT * FROM engine_exceptions WHERE id = $1", args![id])
+                    .await
+            })
         });
         record(&row.await?.ok_or_else(|| missing("exception"))?)
     }
@@ -112,7 +132,8 @@ impl Desk {
     pub async fn exception_groups(&self) -> Result<Vec<ExceptionGroup>> {
         let rows = self.core.db.read(|tx| {
             Box::pin(async move {
-                let sql = "SELECT cause_code, cause_subject, money_amount, money_currency, COUNT(*) AS exceptions,
+                let sql =
+                    "SELECT cause_code, cause_subject, money_amount, money_currency, COUNT(*) AS exceptions,
                         MIN(failure) AS failure, MIN(owner_role) AS owner_role, MIN(opened_ms) AS opened_ms,
                         MIN(sla_ms) AS sla_ms
                     FROM engine_exceptions WHERE closed_ms IS NULL
@@ -140,7 +161,10 @@ impl Desk {
     /// Business `malformed_cursor`.
     pub async fn events(&self, after: &str, limit: u32) -> Result<EventPage> {
         let after = after.to_owned();
-        self.core.db.read(move |tx| Box::pin(async move { outbox::page(tx, &after, limit).await })).await
+        self.core
+            .db
+            .read(move |tx| Box::pin(async move { outbox::page(tx, &after, limit).await }))
+            .await
     }
 
     /// Events after a cursor; where there are none yet, waits for some.
@@ -225,7 +249,10 @@ fn steps(outline: &Outline, marks: &BTreeMap<i64, Mark>, place: i64) -> Vec<Step
 }
 
 fn undo_names(outline: &Outline, marks: &BTreeMap<i64, Mark>) -> Vec<String> {
-    undo_places(outline, marks).into_iter().map(|place| outline.step_name(place).to_owned()).collect()
+    undo_places(outline, marks)
+        .into_iter()
+        .map(|place| outline.step_name(place).to_owned())
+        .collect()
 }
 
 fn effect(row: &Row, instance: &InstanceSummary) -> Result<EffectView> {
@@ -254,7 +281,10 @@ fn group(row: &Row) -> Result<ExceptionGroup> {
     let one = at_risk_money(row)?;
     let sum = one.map(|money| Money::new(money.amount * Decimal::from(count), money.currency));
     Ok(ExceptionGroup {
-        cause: ExceptionCause { code: row.text("cause_code")?, subject: row.text("cause_subject")? },
+        cause: ExceptionCause {
+            code: row.text("cause_code")?,
+            subject: row.text("cause_subject")?,
+        },
         message: failure.message,
         owner_role: row.text("owner_role")?,
         open: u64::try_from(count).unwrap_or_default(),
@@ -265,8 +295,14 @@ fn group(row: &Row) -> Result<ExceptionGroup> {
 }
 
 fn at_risk_money(row: &Row) -> Result<Option<Money>> {
-    let currency = row.opt_text("money_currency")?.map(|text| text.parse()).transpose()?;
-    Ok(row.opt_decimal("money_amount")?.zip(currency).map(|(amount, currency)| Money::new(amount, currency)))
+    let currency = row
+        .opt_text("money_currency")?
+        .map(|text| text.parse())
+        .transpose()?;
+    Ok(row
+        .opt_decimal("money_amount")?
+        .zip(currency)
+        .map(|(amount, currency)| Money::new(amount, currency)))
 }
 
 fn merged(one: ExceptionGroup, other: ExceptionGroup) -> Result<ExceptionGroup> {
