@@ -2,10 +2,29 @@
 (() => {
   const stream = document.body.dataset.live;
   if (!stream || !window.EventSource) return;
+  const state = document.getElementById("live");
+  const say = (word, text) => {
+    if (!state || state.dataset.state === word) return;
+    state.hidden = false;
+    state.dataset.state = word;
+    state.textContent = text;
+  };
   const source = new EventSource(stream);
+  source.addEventListener("open", () => say("on", "Live"));
+  source.addEventListener("error", () =>
+    say("off", source.readyState === EventSource.CLOSED ? "Not live any more: load the page again" : "Connecting again"));
   source.addEventListener("part", (event) => {
     const part = JSON.parse(event.data);
-    const element = document.getElementById(part.id);
-    if (element) element.outerHTML = part.html;
+    const before = document.getElementById(part.id);
+    if (!before) return;
+    // What the reader has opened stays open, and the keyboard stays where it is.
+    const opened = before.querySelector("details")?.open ?? false;
+    const focused = before.contains(document.activeElement) ? document.activeElement.tagName : null;
+    before.outerHTML = part.html;
+    const after = document.getElementById(part.id);
+    if (!after) return;
+    const details = after.querySelector("details");
+    if (details && opened) details.open = true;
+    if (focused) (after.querySelector(focused.toLowerCase()) ?? after).focus?.();
   });
 })();

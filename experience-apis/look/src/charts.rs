@@ -16,27 +16,24 @@ pub struct Bar {
     pub shown: String,
 }
 
-const WIDTH: u32 = 560;
-const ROW: u32 = 34;
-const LABELS: u32 = 150;
-const VALUES: u32 = 110;
+/// Narrow, so that the text is still readable when the drawing is as wide as a phone.
+const WIDTH: u32 = 400;
+const ROW: u32 = 48;
 const HEIGHT: u32 = 200;
 
-/// Horizontal bars, one row each. `title` says what the chart shows; the labels and values are text for every reader.
+/// Horizontal bars, one row each: label and value in a line, the bar below. `title` says what the chart shows; the labels
+/// and values are text for every reader.
 #[must_use]
 pub fn bars(title: &str, rows: &[Bar]) -> String {
     let count = u32::try_from(rows.len()).unwrap_or(0);
     let mut svg = open(title, rows, ROW * count.max(1));
-    let room = WIDTH - LABELS - VALUES;
-    for (n, (row, length)) in rows.iter().zip(lengths(rows, room)).enumerate() {
+    for (n, (row, length)) in rows.iter().zip(lengths(rows, WIDTH)).enumerate() {
         let top = ROW * u32::try_from(n).unwrap_or(0);
-        let middle = top + ROW / 2 + 5;
+        let (text, bar) = (top + 16, top + 24);
         let _ = write!(
             svg,
-            r#"<text x="0" y="{middle}">{}</text><rect class="track" x="{LABELS}" y="{}" width="{room}" height="14" rx="7"/><rect class="bar" x="{LABELS}" y="{}" width="{length}" height="14" rx="7"/><text class="soft" x="{WIDTH}" y="{middle}" text-anchor="end">{}</text>"#,
+            r#"<text x="0" y="{text}">{}</text><text class="soft" x="{WIDTH}" y="{text}" text-anchor="end">{}</text><rect class="track" x="0" y="{bar}" width="{WIDTH}" height="12" rx="6"/><rect class="bar" x="0" y="{bar}" width="{length}" height="12" rx="6"/>"#,
             escaped(&row.label),
-            top + 10,
-            top + 10,
             escaped(&row.shown),
         );
     }
@@ -122,7 +119,7 @@ mod tests {
             "{svg}"
         );
         assert!(
-            svg.contains(r#"width="300" height="14""#) && svg.contains(r#"width="100" height="14""#),
+            svg.contains(r#"width="400" height="12""#) && svg.contains(r#"width="133" height="12""#),
             "{svg}"
         );
     }

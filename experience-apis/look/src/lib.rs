@@ -5,11 +5,15 @@
 
 mod charts;
 mod money;
+mod words;
 
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::{HttpResponse, web};
 use askama::Template;
 
 pub use charts::{Bar, bars, columns};
 pub use money::shown_money;
+pub use words::shown_word;
 
 /// The style sheet, to be served at `/assets/fairlead.css`.
 pub const STYLE: &str = include_str!("../assets/fairlead.css");
@@ -17,6 +21,28 @@ pub const STYLE: &str = include_str!("../assets/fairlead.css");
 /// The script that keeps a page's live parts fresh, to be served at `/assets/live.js`: it listens to the event stream
 /// named by `data-live` and replaces the parts that the server sends. A page without script shows the same, unmoving.
 pub const LIVE: &str = include_str!("../assets/live.js");
+
+/// Registers the style sheet and the script, outside the contract: `config.map(|inner| inner.configure(assets))`.
+pub fn assets(config: &mut web::ServiceConfig) {
+    config
+        .route("/assets/fairlead.css", web::get().to(style))
+        .route("/assets/live.js", web::get().to(live));
+}
+
+async fn style() -> HttpResponse {
+    asset("text/css; charset=utf-8", STYLE)
+}
+
+async fn live() -> HttpResponse {
+    asset("text/javascript; charset=utf-8", LIVE)
+}
+
+fn asset(media_type: &'static str, text: &'static str) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, media_type))
+        .insert_header((CACHE_CONTROL, "public, max-age=300"))
+        .body(text)
+}
 
 /// A link of a page's navigation.
 #[derive(Debug, Clone)]

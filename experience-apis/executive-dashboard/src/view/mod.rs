@@ -1,11 +1,16 @@
 //! What the dashboard shows, from what insight and control say. Pure: records in, view and HTML out.
 
-use askama::Template;
-use canonical_model::{ExceptionGroup, Figure, Kpi, KpiName, Minutes, Money, ProjectStanding};
-use experience_look::{Bar, bars, columns, shown_money};
+mod html;
+
+use std::collections::BTreeSet;
+
+use canonical_model::{ExceptionGroup, Figure, Kpi, KpiName, Money, ProjectStanding};
+use experience_look::shown_money;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+pub use html::Part;
 
 /// One key figure as a card.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -16,8 +21,18 @@ pub struct Card {
     pub title: String,
     /// The value as people read it; `–` where there are no facts.
     pub value: String,
-    /// What it is counted in; empty for money, which says it itself.
+    /// What the value is counted in; empty for money, which says it itself.
     pub unit: String,
+    /// The value exactly, in the figure's own unit; absent for money and where there are no facts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, pattern = r"^-?\d{1,24}(\.\d{1,10})?$", example = "31.5")]
+    pub amount: Option<Decimal>,
+    /// Values of money, one a currency.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub money: Vec<Money>,
+    /// The figure's own unit.
+    #[schema(example = "days")]
+    pub counted_in: String,
     /// Of how many cases it is made.
     pub cases: u64,
     /// Exactly what it means.
@@ -33,6 +48,8 @@ pub struct ProjectRow {
     pub name: String,
     /// Whose it is.
     pub account: String,
+    /// The legal entity (canonical code).
+    pub legal_entity: String,
     /// The region, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
@@ -45,11 +62,17 @@ pub struct ProjectRow {
     /// Used of the budget, in percent.
     #[schema(value_type = String, pattern = r"^-?\d{1,24}(\.\d{1,10})?$", example = "62.5")]
     pub burn_percent: Decimal,
+    /// More is used than was sold.
+    pub over_budget: bool,
     /// Time in the books, as hours and minutes.
     pub worked: String,
-    /// Margin earned and sold, for readers who may see it.
+    /// Margin earned and sold as people read it, for readers who may see it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub margin: Option<String>,
+    /// Margin earned, in percent, for readers who may see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, pattern = r"^-?\d{1,24}(\.\d{1,10})?$", example = "41.2")]
+    pub margin_percent: Option<Decimal>,
 }
 
 /// Work that waits for people, by owner.
@@ -63,19 +86,6 @@ pub struct Waiting {
     pub money_at_risk: Vec<Money>,
 }
 
-/// The whole dashboard.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Dashboard {
-    /// Key figures.
-    pub cards: Vec<Card>,
-    /// Projects, the fullest burn first.
-    pub projects: Vec<ProjectRow>,
-    /// Ages of work in progress: age, then one sum a currency.
-    pub ages: Vec<Age>,
-    /// What waits for people.
-    pub waiting: Vec<Waiting>,
-}
-
 /// Work in progress of one age.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Age {
@@ -85,10 +95,39 @@ pub struct Age {
     pub money: Vec<Money>,
 }
 
+/// What can be selected.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Choices {
+    /// Legal entities with projects (canonical codes).
+    pub legal_entities: Vec<String>,
+    /// Regions with projects (canonical codes).
+    pub regions: Vec<String>,
+}
+
+/// The whole dashboard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Dashboard {
+    /// Key figures.
+    pub cards: Vec<Card>,
+    /// Projects, the fullest burn first.
+    pub projects: Vec<ProjectRow>,
+    /// Ages of work in progress: age, then one sum a currency.
+    pub ages: Vec<Age>,
+    /// What waits for people, of the whole firm.
+    pub waiting: Vec<Waiting>,
+    /// What can be selected.
+    pub choices: Choices,
+}
+
 impl Dashboard {
     /// The dashboard of these figures, projects and exceptions.
     #[must_use]
-    pub fn of(kpis: &[Kpi], projects: &[ProjectStanding], groups: &[ExceptionGroup]) -> Self {
+    pub fn of(
+        kpis: &[Kpi],
+        projects: &[ProjectStanding],
+        groups: &[ExceptionGroup],
+        choices: Choices,
+    ) -> Self {
         let mut rows: Vec<ProjectRow> = projects.iter().map(row).collect();
         rows.sort_by(|a, b| {
             b.burn_percent
@@ -100,77 +139,34 @@ impl Dashboard {
             projects: rows,
             ages: ages(kpis),
             waiting: waiting(groups),
+            choices,
         }
-    }
-
-    /// The live part of the page, in an element with id `dashboard`.
-    ///
-    /// # Errors
-    /// The template cannot be rendered.
-    pub fn html(&self) -> Result<String, askama::Error> {
-        let burn: Vec<Bar> = self
-            .projects
-            .iter()
-            .take(8)
-            .map(|p| Bar {
-                label: p.code.clone(),
-                value: p.burn_percent,
-                shown: format!("{} %", p.burn_percent),
-            })
-            .collect();
-        let aged: Vec<Bar> = self
-            .ages
-            .iter()
-            .map(|age| Bar {
-                label: age.days.clone(),
-                value: age.money.iter().map(|m| m.amount).sum(),
-                shown: shown_money(&age.money),
-            })
-            .collect();
-        let burn_chart = bars("Used of the budget, by project, in percent", &burn);
-        let age_chart = columns("Work in progress by days since the work", &aged);
-        Body {
-            dashboard: self,
-            burn_chart,
-            age_chart,
-            burn: !burn.is_empty(),
-            aged: !aged.is_empty(),
-        }
-        .render()
     }
 }
 
-#[derive(Template)]
-#[template(path = "dashboard.html")]
-struct Body<'a> {
-    dashboard: &'a Dashboard,
-    burn_chart: String,
-    age_chart: String,
-    burn: bool,
-    aged: bool,
-}
-
-impl Body<'_> {
-    fn money(&self, money: &[Money]) -> String {
-        shown_money(money)
-    }
-
-    fn one(&self, money: &Money) -> String {
-        shown_money(std::slice::from_ref(money))
+impl Choices {
+    /// What these projects can be narrowed to.
+    #[must_use]
+    pub fn of(projects: &[ProjectStanding]) -> Self {
+        let entities: BTreeSet<_> = projects.iter().map(|p| &p.scope.legal_entity).collect();
+        let regions: BTreeSet<_> = projects.iter().filter_map(|p| p.scope.region.as_ref()).collect();
+        Self {
+            legal_entities: entities.into_iter().cloned().collect(),
+            regions: regions.into_iter().cloned().collect(),
+        }
     }
 }
 
 fn card(kpi: &Kpi) -> Card {
-    let is_money = kpi.name == KpiName::WorkInProgress;
+    let (value, unit) = shown(kpi);
     Card {
         id: id_of(kpi.name),
         title: kpi.title.clone(),
-        value: shown(&kpi.figure),
-        unit: if is_money || kpi.figure.value.is_none() {
-            String::new()
-        } else {
-            kpi.unit.clone()
-        },
+        value,
+        unit,
+        amount: kpi.figure.value,
+        money: kpi.figure.money.clone(),
+        counted_in: kpi.unit.clone(),
         cases: kpi.figure.cases,
         definition: kpi.definition.clone(),
     }
@@ -183,51 +179,78 @@ fn id_of(name: KpiName) -> String {
         .unwrap_or_default()
 }
 
-fn shown(figure: &Figure) -> String {
-    match figure.value {
-        Some(value) => value.to_string(),
-        None if figure.money.is_empty() => "–".to_owned(),
-        None => shown_money(&figure.money),
+/// Value and unit as people read them. Long times are told in hours or days.
+fn shown(kpi: &Kpi) -> (String, String) {
+    let Figure { value, money, .. } = &kpi.figure;
+    match value {
+        Some(value) => {
+            let (value, unit) = readable(*value, &kpi.unit);
+            (short(value).to_string(), unit.to_owned())
+        }
+        None if money.is_empty() => ("–".to_owned(), String::new()),
+        None => (shown_money(money), String::new()),
     }
+}
+
+fn readable(value: Decimal, unit: &str) -> (Decimal, &str) {
+    let (hour, day) = match unit {
+        "minutes" => (Decimal::from(60), Decimal::from(60 * 24)),
+        "hours" => (Decimal::ONE, Decimal::from(24)),
+        _ => return (value, unit),
+    };
+    if value.abs() >= day * Decimal::TWO {
+        (value / day, "days")
+    } else if value.abs() >= hour * Decimal::TWO {
+        (value / hour, "hours")
+    } else {
+        (value, unit)
+    }
+}
+
+/// One decimal is enough to read.
+fn short(value: Decimal) -> Decimal {
+    value.round_dp(1).normalize()
 }
 
 fn row(project: &ProjectStanding) -> ProjectRow {
     let margin = project
         .margin_percent
         .map(|earned| match project.target_margin_percent {
-            Some(sold) => format!("{earned} % of {sold} %"),
-            None => format!("{earned} %"),
+            Some(sold) => format!("{} % of {} %", short(earned), short(sold)),
+            None => format!("{} %", short(earned)),
         });
     ProjectRow {
         code: project.scope.project_code.clone(),
         name: project.name.clone(),
         account: project.scope.account_name.clone(),
+        legal_entity: project.scope.legal_entity.clone(),
         region: project.scope.region.clone(),
         budget: project.budget,
         invoiced: project.invoiced,
         work_in_progress: project.work_in_progress,
-        burn_percent: project.burn_percent,
-        worked: worked(project.posted_minutes),
+        burn_percent: short(project.burn_percent),
+        over_budget: project.burn_percent > Decimal::ONE_HUNDRED,
+        worked: format!("{} h", project.posted_minutes),
         margin,
+        margin_percent: project.margin_percent.map(short),
     }
 }
 
-fn worked(minutes: Minutes) -> String {
-    format!("{minutes} h")
-}
-
+/// The ages in their order, the oldest last.
 fn ages(kpis: &[Kpi]) -> Vec<Age> {
     let figure = kpis
         .iter()
         .find(|k| k.name == KpiName::WorkInProgress)
         .map(|k| &k.figure);
     let parts = figure.into_iter().flat_map(|f| &f.parts);
-    parts
+    let mut ages: Vec<Age> = parts
         .map(|(days, money)| Age {
             days: days.replace("over_", "over "),
             money: money.clone(),
         })
-        .collect()
+        .collect();
+    ages.sort_by_key(|age| age.days.starts_with("over"));
+    ages
 }
 
 fn waiting(groups: &[ExceptionGroup]) -> Vec<Waiting> {
@@ -308,10 +331,23 @@ mod tests {
                 lineage: Vec::new(),
             },
         };
-        let dashboard = Dashboard::of(&[kpi], &[], &[]);
+        let dashboard = Dashboard::of(&[kpi], &[], &[], Choices::default());
         assert_eq!(dashboard.cards[0].value, "–");
         let html = dashboard.html().unwrap();
         assert!(!html.contains("<b>DSO"), "{html}");
         assert!(html.contains("No project has been activated yet"), "{html}");
+    }
+
+    #[test]
+    fn long_times_are_told_in_hours_and_days() {
+        let told = |value, unit| {
+            let (value, unit) = readable(value, unit);
+            format!("{} {unit}", short(value))
+        };
+        assert_eq!(told(dec!(90), "minutes"), "90 minutes");
+        assert_eq!(told(dec!(150), "minutes"), "2.5 hours");
+        assert_eq!(told(dec!(10080), "minutes"), "7 days");
+        assert_eq!(told(dec!(30.44), "hours"), "30.4 hours");
+        assert_eq!(told(dec!(91.250), "percent"), "91.3 percent");
     }
 }

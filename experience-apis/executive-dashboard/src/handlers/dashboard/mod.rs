@@ -1,0 +1,4 @@
+//! The dashboard.
+
+pub(crate) mod read;
+pub(crate) mod stream;

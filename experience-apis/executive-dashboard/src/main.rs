@@ -1,0 +1,22 @@
+//! Executive Dashboard Experience API: key figures, projects and what waits, as JSON and as a live page.
+
+use chassis::Command;
+use executive_dashboard_experience_api::{Settings, contract, run};
+
+#[actix_web::main]
+async fn main() -> anyhow::Result<()> {
+    match chassis::command() {
+        Command::Openapi => chassis::print_contract(contract()),
+        Command::CheckConfig => chassis::check_settings::<Settings>(),
+        Command::Migrate => anyhow::bail!("this API keeps no database"),
+        Command::Serve => {
+            let settings: Settings = chassis::load()?;
+            let _telemetry =
+                chassis::start_telemetry("executive-dashboard-experience-api", &settings.telemetry)?;
+            let running = run(&settings).await?;
+            chassis::told_to_stop().await?;
+            running.stop().await;
+            Ok(())
+        }
+    }
+}
