@@ -3,13 +3,10 @@
 use std::collections::BTreeMap;
 
 use canonical_model::{
-    CanonicalId, CrossReference, Failure, MappingDomain, ReferenceAnswer, ReferenceQuestion, Resource,
-    Result, Translation, TranslationQuestion,
+    CanonicalId, CrossReference, MappingDomain, ReferenceAnswer, ReferenceQuestion, Resource, Result,
+    Translation, TranslationQuestion,
 };
 use process_client::ControlClient;
-
-/// Control takes so many questions at once.
-const AT_ONCE: usize = 1000;
 
 /// Everything that is known of some records of a connection, by their ids.
 ///
@@ -26,14 +23,9 @@ pub(crate) async fn known<T: Resource>(
         id: Some(id.clone()),
         canonical_id: None,
     };
-    let mut answers = BTreeMap::new();
-    for some in ids.chunks(AT_ONCE) {
-        let questions: Vec<_> = some.iter().map(question).collect();
-        let found = control.references(&questions).await?;
-        check_count(questions.len(), found.len())?;
-        answers.extend(some.iter().cloned().zip(found));
-    }
-    Ok(answers)
+    let questions: Vec<_> = ids.iter().map(question).collect();
+    let answers = control.references(&questions).await?;
+    Ok(ids.iter().cloned().zip(answers).collect())
 }
 
 /// Everything that is known of a thing.
@@ -51,7 +43,6 @@ pub(crate) async fn of_canonical<T: Resource>(
         canonical_id: Some(id),
     };
     let mut answers = control.references(&[question]).await?;
-    check_count(1, answers.len())?;
     Ok(answers.pop().unwrap_or_default())
 }
 
@@ -63,13 +54,7 @@ pub(crate) async fn translate(
     control: &ControlClient,
     questions: &[TranslationQuestion],
 ) -> Result<Vec<Translation>> {
-    let mut answers = Vec::with_capacity(questions.len());
-    for some in questions.chunks(AT_ONCE) {
-        let found = control.translate(some).await?;
-        check_count(some.len(), found.len())?;
-        answers.extend(found);
-    }
-    Ok(answers)
+    control.translate(questions).await
 }
 
 /// A question about a word.
@@ -107,12 +92,4 @@ pub(crate) async fn register<T: Resource>(
         label: label.map(str::to_owned),
     };
     control.register(&reference).await
-}
-
-fn check_count(asked: usize, answered: usize) -> Result<()> {
-    if asked == answered {
-        return Ok(());
-    }
-    let message = format!("control answered {answered} of {asked} questions");
-    Err(Failure::fault("answers_missing", message))
 }

@@ -9,7 +9,7 @@ use chrono::Utc;
 use egress::ClientSettings;
 use persistence::Database;
 use process_client::{ControlClient, EventQuery, ProcessClient};
-use process_engine::Engine;
+use process_engine::{Desk, Engine};
 use process_serving::event_feed::{EventFollower, FetchEvents, TakeEvents, follow_events};
 use process_serving::feed::{FeedSettings, Fetch, Follower, Take, TakePage, follow, follow_pages};
 use system_client::{Remote, SystemClient};
@@ -48,6 +48,12 @@ pub struct Running {
 }
 
 impl Running {
+    /// Its instances and exceptions, for a program that runs it.
+    #[must_use]
+    pub fn desk(&self) -> Desk {
+        self.engine.desk()
+    }
+
     /// Ends requests, followers and steps in good order.
     pub async fn stop(self) {
         self.api.stop().await;

@@ -200,12 +200,7 @@ impl Plan {
             ])
         };
         let aside = self.set_aside.iter().map(aside).collect::<Result<_>>()?;
-        tx.insert(
-            SET_ASIDE,
-            aside,
-            "ON CONFLICT (connection, kind, source_id) DO NOTHING",
-        )
-        .await?;
+        tx.insert(SET_ASIDE, aside, "ON CONFLICT DO NOTHING").await?;
         Ok(taken)
     }
 }
@@ -298,13 +293,9 @@ pub async fn set_aside(
     changed_at: DateTime<Utc>,
 ) -> Result<()> {
     let row = args![connection, kind_word(kind), id, json(failure)?, changed_at, 0];
-    tx.insert(
-        SET_ASIDE,
-        vec![row],
-        "ON CONFLICT (connection, kind, source_id) DO NOTHING",
-    )
-    .await
-    .map(|_| ())
+    tx.insert(SET_ASIDE, vec![row], "ON CONFLICT DO NOTHING")
+        .await
+        .map(|_| ())
 }
 
 /// A source can be read again.

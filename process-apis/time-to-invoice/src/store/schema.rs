@@ -9,7 +9,8 @@ pub const MIGRATION: Migration = Migration {
 };
 
 // Flags and sums are BIGINT, days are ISO text, instants are epoch milliseconds: the types that both engines agree on.
-// An empty `charge_currency` stands for "not charged".
+// What distinguishes most stands first in an index: before PostgreSQL has looked at a table it takes the first columns
+// for all it can search by. An empty `charge_currency` stands for "not charged".
 const SQL: &str = "
 CREATE TABLE posting_lines (
     id TEXT PRIMARY KEY,
@@ -44,7 +45,7 @@ CREATE TABLE posting_lines (
     invoice_id TEXT,
     changed_at BIGINT NOT NULL,
     posted_at BIGINT,
-    UNIQUE (connection, kind, source_id, generation)
+    UNIQUE (source_id, kind, connection, generation)
 );
 CREATE INDEX posting_lines_queued ON posting_lines (connection, kind, project, day, id) WHERE state = 'queued';
 CREATE INDEX posting_lines_excepted ON posting_lines (cause_code, cause_subject) WHERE state = 'excepted';
@@ -65,7 +66,7 @@ CREATE TABLE unreadable_changes (
     failure TEXT NOT NULL,
     changed_at BIGINT NOT NULL,
     told BIGINT NOT NULL,
-    PRIMARY KEY (connection, kind, source_id)
+    PRIMARY KEY (source_id, kind, connection)
 );
 CREATE INDEX unreadable_changes_untold ON unreadable_changes (told) WHERE told = 0;
 
