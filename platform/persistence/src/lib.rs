@@ -5,7 +5,8 @@
 //!
 //! Rules for SQL that runs on both: parameters are `$1`, `$2`..; columns are `TEXT`, `BIGINT`, `BOOLEAN` or `BYTEA`
 //! (ids, decimals, dates and JSON are text, instants are milliseconds); no `now()`, `::casts`, `ILIKE`, arrays or JSON
-//! operators. Where the engines differ, [`Tx::by_engine`] picks one of two texts.
+//! operators. A filter that may be absent is `(column = $1 OR $1 IS NULL)`, in this order: PostgreSQL learns a parameter's
+//! type from its first use. Where the engines differ, [`Tx::by_engine`] picks one of two texts.
 
 pub mod cursors;
 pub mod idempotency;
