@@ -5,9 +5,7 @@ use std::io::Write;
 use anyhow::Context;
 use chrono::Utc;
 use vendor_twins::firm::{Addresses, Credentials};
-use vendor_twins::netsuite::NetSuiteSettings;
 use vendor_twins::run_all;
-use vendor_twins::salesforce::SalesforceSettings;
 
 use crate::{Development, Finance, Platform, Story, deals};
 
@@ -62,23 +60,11 @@ async fn prepare_and_play(set_up: &Development, finance: &Finance, play: bool) -
 /// Where the firm's people find the twins, and how they sign in there.
 #[must_use]
 pub fn addresses(set_up: &Development) -> Addresses {
-    let (salesforce, netsuite) = (SalesforceSettings::default(), NetSuiteSettings::default());
     Addresses {
         salesforce: set_up.url("salesforce"),
         kantata: set_up.url("kantata"),
         netsuite: set_up.url("netsuite"),
-        credentials: Credentials {
-            salesforce_client_id: salesforce.client_id,
-            salesforce_client_secret: salesforce.client_secret,
-            kantata_token: vendor_twins::kantata::FIRM_TOKEN.to_owned(),
-            netsuite_account: netsuite.account_id,
-            netsuite_tokens: [
-                netsuite.consumer_key,
-                netsuite.consumer_secret,
-                netsuite.token_id,
-                netsuite.token_secret,
-            ],
-        },
+        credentials: Credentials::development(),
     }
 }
 
