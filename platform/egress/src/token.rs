@@ -127,3 +127,16 @@ impl Authorizer for TokenCache {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_renewed_before_it_expires() {
+        let cases = [(3600, 3540), (300, 270), (20, 18), (1, 0), (0, 0)];
+        for (life, usable) in cases {
+            assert_eq!(usable_for(life).as_secs(), usable);
+        }
+    }
+}
