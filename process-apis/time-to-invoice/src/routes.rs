@@ -12,20 +12,23 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(posting_line::sum::sum)
         .service(work_notice::create::create)
         .service(billing_run::create::create)
-        .service(billing_run::list::list);
+        .service(billing_run::list::list)
+        .configure(process_serving::routes);
 }
 
 /// The contract.
 #[must_use]
 pub fn contract() -> OpenApi {
+    let mut tags = vec![
+        ("work", "Approved time and expenses on their way into the books."),
+        ("billing", "Invoices of what is posted or agreed."),
+    ];
+    tags.extend(process_serving::TAGS);
     chassis::contract(
         "Fairlead Time-to-Invoice Process API",
         "1.0.0",
         "Approved time and expenses into the books, and from there to invoices.",
-        &[
-            ("work", "Approved time and expenses on their way into the books."),
-            ("billing", "Invoices of what is posted or agreed."),
-        ],
+        &tags,
         routes,
     )
 }

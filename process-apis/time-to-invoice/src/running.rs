@@ -10,6 +10,7 @@ use egress::ClientSettings;
 use persistence::Database;
 use process_client::{ControlClient, EventQuery, ProcessClient};
 use process_engine::{Desk, Engine};
+use process_serving::Served;
 use process_serving::event_feed::{EventFollower, FetchEvents, TakeEvents, follow_events};
 use process_serving::feed::{FeedSettings, Fetch, Follower, Take, TakePage, follow, follow_pages};
 use system_client::{Remote, SystemClient};
@@ -100,6 +101,10 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Running> {
         intake: settings.intake.clone(),
     };
     dispatcher.start(settings, &tasks, &stop);
+    let served = Served {
+        database: db.clone(),
+        desk: engine.desk(),
+    };
     let state = TimeToInvoice {
         db,
         engine: engine.clone(),
@@ -112,7 +117,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Running> {
         routes,
         state,
     };
-    let api = chassis::start(api, &settings.http, &settings.auth)?;
+    let api = chassis::start_with(api, &settings.http, &settings.auth, served.extras())?;
     Ok(Running {
         base_url: api.base_url.clone(),
         api,

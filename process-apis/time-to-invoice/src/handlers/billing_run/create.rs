@@ -6,7 +6,6 @@ use chassis::{Allowed, CorrelationId, IdempotencyKey, Problem, Valid};
 use chrono::Utc;
 
 use crate::billing::start::{self, Occasion};
-use crate::handlers::idempotent;
 use crate::permissions::WriteBilling;
 use crate::state::TimeToInvoice;
 
@@ -44,24 +43,17 @@ pub(crate) async fn create(
         correlation_id: correlation.0,
         now: Utc::now(),
     };
-    let accepted = state
-        .db
-        .write(move |tx| {
-            Box::pin(async move {
-                tx.lock("billing runs").await?;
-                let asked = request.clone();
-                idempotent::once(tx, OPERATION, &key.0, &request, move |tx| {
-                    Box::pin(async move {
-                        let begun = start::requested(&engine, tx, &asked, &occasion).await?;
-                        Ok(Accepted {
-                            instance_id: begun.instance_id,
-                            new: begun.runs > 0,
-                        })
-                    })
-                })
-                .await
+    let asked = request.clone();
+    let accepted: Accepted = process_serving::once(&state.db, OPERATION, &key.0, &request, move |tx| {
+        Box::pin(async move {
+            tx.lock("billing runs").await?;
+            let begun = start::requested(&engine, tx, &asked, &occasion).await?;
+            Ok(Accepted {
+                instance_id: begun.instance_id,
+                new: begun.runs > 0,
             })
         })
-        .await?;
+    })
+    .await?;
     Ok(HttpResponse::Accepted().json(accepted))
 }

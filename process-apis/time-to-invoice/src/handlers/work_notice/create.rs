@@ -7,7 +7,6 @@ use canonical_model::{Accepted, Failure, Result, SourceKind, WorkNotice};
 use chassis::{Allowed, IdempotencyKey, Problem, Valid};
 use persistence::inbox;
 
-use crate::handlers::idempotent;
 use crate::permissions::WriteWork;
 use crate::state::TimeToInvoice;
 
@@ -46,24 +45,17 @@ pub(crate) async fn create(
         SourceKind::Expense => Arc::clone(&state.feeds.expenses),
         SourceKind::Milestone | SourceKind::BillingEvent => Arc::clone(&state.feeds.milestones),
     };
-    let accepted = state
-        .db
-        .write(move |tx| {
-            Box::pin(async move {
-                let wake = |tx: &mut persistence::Tx| tx.after_commit(move || feed.notify_one());
-                idempotent::once(tx, OPERATION, &key.0.clone(), &notice, move |tx| {
-                    Box::pin(async move {
-                        wake(tx);
-                        let new = inbox::accept(tx, "work-notices", &key.0).await?;
-                        Ok(Accepted {
-                            instance_id: None,
-                            new,
-                        })
-                    })
-                })
-                .await
+    let message = key.0.clone();
+    let accepted: Accepted = process_serving::once(&state.db, OPERATION, &key.0, &notice, move |tx| {
+        Box::pin(async move {
+            tx.after_commit(move || feed.notify_one());
+            let new = inbox::accept(tx, "work-notices", &message).await?;
+            Ok(Accepted {
+                instance_id: None,
+                new,
             })
         })
-        .await?;
+    })
+    .await?;
     Ok(HttpResponse::Accepted().json(accepted))
 }
