@@ -1,0 +1,23 @@
+//! What the API promises and what it refuses.
+
+use erp_system_api::contract;
+
+use crate::office::Office;
+
+#[test]
+fn the_committed_contract_is_what_the_code_says() {
+    testkit::check_contract(&contract(), "system/erp.v1.json");
+}
+
+#[tokio::test]
+async fn every_operation_refuses_callers_who_may_not() {
+    let office = Office::open().await;
+    testkit::check_refusals(
+        &office.api.base_url,
+        &contract(),
+        &office.issuer,
+        "erp-system-api",
+    )
+    .await;
+    office.close().await;
+}
