@@ -246,6 +246,13 @@ impl Client {
             return self.location(&answer, what);
         }
         let failure = self.judge().failure(&answer, what);
+        if failure.code == "not_found" {
+            // An upsert never ends so: it is the result that is missing, of a job that broke off.
+            let message = format!("NetSuite keeps no result of {what} in job {job}: look it up by its key");
+            return Err(Failure::fault("result_missing", message)
+                .outcome_unknown()
+                .at(&*self.connection));
+        }
         // The status is that of the write: a server error says nothing about what was written.
         Err(if answer.status.is_server_error() {
             failure.outcome_unknown()

@@ -8,5 +8,6 @@
 mod core;
 mod firm;
 mod kantata;
+mod netsuite;
 mod openid;
 mod salesforce;

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 
 use canonical_model::{Failure, Resource, Result, Write, WriteResult, Written};
-use futures_util::future::join_all;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -160,7 +159,12 @@ where
             })
         }
     };
-    Ok(join_all(batch.iter().enumerate().map(|(at, item)| result(at, item))).await)
+    let calls: Vec<_> = batch
+        .iter()
+        .enumerate()
+        .map(|(at, item)| result(at, item))
+        .collect();
+    Ok(shared.in_turn(calls).await)
 }
 
 /// Whether it was our question that failed, not the write.

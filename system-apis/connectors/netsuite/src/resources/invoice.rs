@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use canonical_model::{FindBy, Invoice, InvoiceLine, Result, SourceKind, Write, Written};
-use futures_util::future::join_all;
 use rust_decimal::Decimal;
 use system_ports::{Filter, Idempotency};
 
@@ -138,12 +137,11 @@ impl Invoices {
 
     async fn expense_facts(&self, ids: Vec<String>, facts: &mut Facts) -> Result<()> {
         let reports: BTreeSet<&str> = ids.iter().map(|id| split_id(id).0).collect();
-        let read = join_all(
-            reports
-                .into_iter()
-                .map(|id| self.0.client.get("expenseReport", id)),
-        )
-        .await;
+        let calls: Vec<_> = reports
+            .into_iter()
+            .map(|id| self.0.client.get("expenseReport", id))
+            .collect();
+        let read = self.0.in_turn(calls).await;
         let lookups = self.0.directory.current(&self.0.client).await?;
         for report in read {
             let Some(report) = report? else { continue };

@@ -29,7 +29,7 @@ use canonical_model::{
     Changes, Failure, FindBy, Link, ListQuery, Page, Resource, Result, Sourced, Write, WriteResult, Written,
 };
 use chrono::{DateTime, Duration, NaiveDateTime, Utc};
-use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
 use system_ports::{
     Collection, Consistency, Filter, Idempotency, Support, Verb, none_supported, not_supported,
 };
@@ -58,6 +58,16 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// The results of calls in their order, as many at a time as the connection may make: a call that waits for its turn
+    /// inside the client could run out of time there.
+    pub(crate) async fn in_turn<T>(
+        &self,
+        calls: impl IntoIterator<Item = impl Future<Output = T>>,
+    ) -> Vec<T> {
+        let at_once = usize::try_from(self.settings.limits.max_concurrent).unwrap_or(1);
+        stream::iter(calls).buffered(at_once.max(1)).collect().await
+    }
+
     /// The failure as one of this connection.
     pub(crate) fn met(&self, failure: Failure) -> Failure {
         if failure.source.is_some() {
@@ -124,16 +134,14 @@ pub(crate) trait Noun: Send + Sync + 'static {
     async fn write_one(&self, write: &Write<Self::Record>) -> Result<Written>;
     /// Writes that NetSuite takes one by one; a noun with a bulk form replaces this.
     async fn write(&self, writes: &[Write<Self::Record>]) -> Vec<WriteResult> {
-        let at_once = usize::try_from(self.shared().settings.limits.max_concurrent).unwrap_or(1);
-        let mut results = Vec::with_capacity(writes.len());
-        for chunk in writes.chunks(at_once) {
-            let outcomes = join_all(chunk.iter().map(|write| self.write_one(write))).await;
-            let outcomes = chunk.iter().zip(outcomes);
-            results.extend(outcomes.map(|(write, outcome)| {
+        let calls: Vec<_> = writes.iter().map(|write| self.write_one(write)).collect();
+        let outcomes = self.shared().in_turn(calls).await;
+        let answered = writes.iter().zip(outcomes);
+        answered
+            .map(|(write, outcome)| {
                 WriteResult::new(write.key.clone(), outcome.map_err(|f| self.shared().met(f)))
-            }));
-        }
-        results
+            })
+            .collect()
     }
 }
 
@@ -393,7 +401,8 @@ impl<N: Noun> Shelf<N> {
         }
         let ids = rows.iter().map(Record::id).collect::<Result<Vec<_>>>()?;
         let client = &self.0.shared().client;
-        let read = join_all(ids.iter().map(|id| client.get(N::OBJECT, id))).await;
+        let calls: Vec<_> = ids.iter().map(|id| client.get(N::OBJECT, id)).collect();
+        let read = self.0.shared().in_turn(calls).await;
         let (mut records, mut failures) = (Vec::new(), BTreeMap::new());
         for ((id, row), read) in ids.iter().zip(&rows).zip(read) {
             match read {

@@ -5,13 +5,15 @@ use canonical_model::{
     Assignment, AssignmentState, BillingMethod, BillingSchedule, Contract, CreditNote, Currency, FindBy,
     Minutes, RecordRef, Resource, SourceKind,
 };
+use netsuite_connector::NetSuite;
 use rust_decimal::dec;
 use serde_json::json;
 use system_ports::{Collection, ErpPort};
+use vendor_twins::netsuite::NetSuiteSettings;
 
 use crate::{
-    ANNA, Books, GERMANY, account, create, day, eur, expense, invoice, line, project, task, time, try_write,
-    write,
+    ANNA, Books, GERMANY, account, create, day, eur, expense, invoice, line, project, settings, task, time,
+    try_write, write,
 };
 
 /// Loses the answer of the next write to a record type.
@@ -171,4 +173,25 @@ async fn an_invoice_whose_connection_breaks_before_it_is_looked_at_is_not_there(
         books.erp.invoices().find(FindBy::EffectKey, "cut").await.unwrap(),
         []
     );
+}
+
+#[actix_web::test]
+async fn a_job_that_is_not_done_in_time_is_doubt_and_goes_on_by_itself() {
+    let slow = NetSuiteSettings {
+        async_job_ms: 3_600_000,
+        ..NetSuiteSettings::default()
+    };
+    let books = Books::with(slow).await;
+    let work = books.engagement("Helios").await;
+    let mut impatient = settings(&books.base, &books.secrets, None);
+    impatient.limits.job_timeout_ms = 1;
+    let erp = NetSuite::connect("erp/main", &impatient).unwrap();
+    let entry = create("slow", time(&work, "2026-11-20", 60));
+    let failure = try_write(erp.time_entries(), entry).await.unwrap_err();
+    assert_eq!(
+        (failure.code.as_str(), failure.is_unknown()),
+        ("job_unfinished", true)
+    );
+    let found = erp.time_entries().find(FindBy::EffectKey, "slow").await.unwrap();
+    assert_eq!(found.len(), 1);
 }
