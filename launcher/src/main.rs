@@ -26,6 +26,9 @@ enum Command {
         /// Start everything, play nothing.
         #[arg(long)]
         no_play: bool,
+        /// Listen on ports that are free instead of the well-known ones.
+        #[arg(long)]
+        free_ports: bool,
     },
     /// Writes the development settings of each binary, and their secrets, into a folder.
     DevelopmentConfig {
@@ -45,11 +48,13 @@ async fn main() -> anyhow::Result<()> {
             platform.stop().await;
             Ok(())
         }
-        Command::Demo { data, no_play } => {
+        Command::Demo { data, no_play, free_ports } => {
             std::fs::create_dir_all(&data)?;
             let telemetry = TelemetrySettings { level: "warn".to_owned(), ..TelemetrySettings::default() };
             let _telemetry = start_telemetry("fairlead", &telemetry)?;
-            demo(&Development::at(&data.canonicalize()?), !no_play).await
+            let data = data.canonicalize()?;
+            let set_up = if free_ports { Development::on_free_ports(&data)? } else { Development::at(&data) };
+            demo(&set_up, !no_play).await
         }
         Command::DevelopmentConfig { data } => {
             std::fs::create_dir_all(&data)?;
