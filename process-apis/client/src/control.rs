@@ -9,6 +9,7 @@ use canonical_model::{
     TranslationQuestions, Translations,
 };
 use egress::{Authorizer, ClientSettings, Request};
+use serde::Deserialize;
 
 use crate::api::{Api, word};
 use crate::{Act, DeskClient, EventQuery, ProcessClient};
@@ -31,6 +32,11 @@ pub struct AuditQuery {
     pub cursor: Option<String>,
     /// Lines a page.
     pub limit: Option<u32>,
+}
+
+#[derive(Deserialize)]
+struct MappingSet {
+    exceptions_retried: u64,
 }
 
 /// Calls control.
@@ -148,14 +154,14 @@ impl ControlClient {
         self.api.get(request).await
     }
 
-    /// Sets a mapping; work that waits for it is tried again.
+    /// Sets a mapping; work that waits for it is tried again. How many exceptions that are.
     ///
     /// # Errors
     /// When the API is not reached or refuses.
-    pub async fn set_mapping(&self, mapping: &ReferenceMapping, act: &Act) -> Result<()> {
-        self.api
-            .act_silently(Request::put_json("/v1/mappings", mapping), act)
-            .await
+    pub async fn set_mapping(&self, mapping: &ReferenceMapping, act: &Act) -> Result<u64> {
+        let request = Request::put_json("/v1/mappings", mapping);
+        let MappingSet { exceptions_retried } = self.api.act(request, act).await?;
+        Ok(exceptions_retried)
     }
 
     /// Takes a mapping back.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use canonical_model::{
-    AccountMargin, CanonicalId, InvoiceStanding, Kpi, KpiName, Page, ProjectStanding, Result,
+    AccountMargin, CanonicalId, Fact, InvoiceStanding, Kpi, KpiName, Page, ProjectStanding, Result,
 };
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use egress::{Authorizer, ClientSettings, Request};
+use serde::Deserialize;
 
 use crate::api::{Api, word};
 
@@ -34,6 +35,17 @@ pub struct InvoiceQuery {
     pub cursor: Option<String>,
     /// Records a page.
     pub limit: Option<u32>,
+}
+
+/// A fact with where it came from.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ToldFact {
+    /// Id of the event that told it, as the lineage of figures names it.
+    pub event_id: String,
+    /// When it was told.
+    pub told_at: DateTime<Utc>,
+    /// The fact.
+    pub fact: Fact,
 }
 
 /// Calls insight.
@@ -92,6 +104,17 @@ impl InsightClient {
     /// When the API is not reached or refuses.
     pub async fn invoices(&self, query: &InvoiceQuery) -> Result<Page<InvoiceStanding>> {
         self.api.get(of(Request::get("/v1/invoices"), query)).await
+    }
+
+    /// One page of the facts that figures are made of, in the order in which they were told.
+    ///
+    /// # Errors
+    /// When the API is not reached or refuses.
+    pub async fn facts(&self, cursor: Option<&str>, limit: Option<u32>) -> Result<Page<ToldFact>> {
+        let request = Request::get("/v1/facts")
+            .query_opt("cursor", cursor)
+            .query_opt("limit", limit);
+        self.api.get(request).await
     }
 
     /// What an account's projects earned, one entry a currency. Needs the scope `costs:read`.
