@@ -15,6 +15,8 @@ pub(crate) enum Reply {
     Whole(u16, &'static str, String),
     /// A status and headers that promise more body than comes.
     CutOff(u16),
+    /// These bytes, head and all.
+    Raw(Vec<u8>),
     /// The connection is closed without an answer.
     Hangup,
     /// Nothing, until the notice comes; then a whole 200.
@@ -112,8 +114,9 @@ async fn converse(
             log.push(request.clone());
             log.len() - 1
         };
-        let text = match script(number, &request) {
-            Reply::Whole(status, headers, body) => answer(status, headers, &body),
+        let bytes = match script(number, &request) {
+            Reply::Whole(status, headers, body) => answer(status, headers, &body).into_bytes(),
+            Reply::Raw(bytes) => bytes,
             Reply::CutOff(status) => {
                 let text = format!("HTTP/1.1 {status} x\r\ncontent-length: 100\r\n\r\n{{\"id\"");
                 let _ = stream.write_all(text.as_bytes()).await;
@@ -122,10 +125,10 @@ async fn converse(
             Reply::Hangup => return,
             Reply::Wait(notice) => {
                 notice.notified().await;
-                answer(200, "", "{}")
+                answer(200, "", "{}").into_bytes()
             }
         };
-        if stream.write_all(text.as_bytes()).await.is_err() {
+        if stream.write_all(&bytes).await.is_err() {
             return;
         }
     }

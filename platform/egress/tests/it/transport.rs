@@ -92,6 +92,90 @@ async fn a_request_arrives_as_it_was_built() {
 }
 
 #[tokio::test]
+async fn a_packed_answer_is_unpacked_and_a_torn_one_is_no_answer() {
+    let packed = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xab\x56\xca\x4c\x51\xb2\x32\xaf\x05\x00\x43\x5f\x07\x12\x08\x00\x00\x00";
+    let head = format!(
+        "HTTP/1.1 200 x\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
+        packed.len()
+    );
+    let whole = [head.as_bytes(), packed].concat();
+    let peer = Peer::always(Reply::Raw(whole.clone())).await;
+    let answer = peer.client().send(Request::get("/")).await.unwrap();
+    assert_eq!(answer.text().unwrap(), r#"{"id":7}"#);
+    let mut torn = whole;
+    let last = torn.len() - 6;
+    torn[last] ^= 0xff;
+    let peer = Peer::always(Reply::Raw(torn)).await;
+    let failure = peer
+        .client()
+        .send(Request::post_json("/", &json!({})))
+        .await
+        .unwrap_err();
+    assert_eq!((failure.code.as_str(), failure.is_unknown()), ("no_answer", true));
+}
+
+#[tokio::test]
+async fn the_log_names_the_call_and_none_of_its_contents() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let peer = Peer::always(Reply::json(r#"{"answer":"hush-answer"}"#)).await;
+    let client = peer
+        .client()
+        .with_authorizer(std::sync::Arc::new(egress::BearerToken("hush-token".into())));
+    let request = Request::post_json("/v1/people/hush7@example.com", &json!({"name": "hush-body"}))
+        .query("q", "hush-query");
+    with_correlation("0197-abc", client.send(request)).await.unwrap();
+    let text = log.text();
+    let line = text
+        .lines()
+        .find(|line| line.contains("outbound call ended"))
+        .unwrap();
+    for part in [
+        "erp/main",
+        "POST",
+        "/v1/people/{id}",
+        "200",
+        "0197-abc",
+        "duration_ms",
+    ] {
+        assert!(line.contains(part), "{part} is not in {line}");
+    }
+    let ours = text.lines().filter(|line| line.contains(r#""target":"egress"#));
+    assert!(ours.into_iter().all(|line| !line.contains("hush")), "{text}");
+    assert!(
+        !text.contains("hush-token") && !text.contains("hush-body"),
+        "{text}"
+    );
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
 async fn an_id_cannot_climb_out_of_its_path() {
     let peer = Peer::always(Reply::status(404)).await;
     for id in ["..", ".", "../../admin", "%2e%2e"] {
