@@ -148,7 +148,7 @@ impl Request {
     pub fn json(mut self, body: &(impl Serialize + ?Sized)) -> Self {
         match serde_json::to_value(body) {
             Ok(value) => self.body = Body::Json(value),
-            Err(error) => self.refuse("unencodable_request", error.to_string()),
+            Err(error) => self.refuse(error.to_string()),
         }
         self
     }
@@ -168,7 +168,7 @@ impl Request {
                 value.set_sensitive(name == http::header::AUTHORIZATION);
                 self.headers.insert(name, value);
             }
-            _ => self.refuse("unencodable_request", format!("header {name}")),
+            _ => self.refuse(format!("header {name}")),
         }
     }
 
@@ -218,8 +218,9 @@ impl Request {
         }
     }
 
-    fn refuse(&mut self, code: &str, detail: String) {
-        let failure = Failure::fault(code, format!("a request to {} cannot be built", self.target));
+    fn refuse(&mut self, detail: String) {
+        let message = format!("a request to {} cannot be built", self.target);
+        let failure = Failure::fault("unencodable_request", message);
         self.refusal.get_or_insert(failure.with_detail(detail));
     }
 
