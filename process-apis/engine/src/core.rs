@@ -4,7 +4,7 @@ use canonical_model::{CanonicalId, Event};
 use chrono::{DateTime, Utc};
 use persistence::Database;
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::EngineSettings;
 use crate::fault::Faults;
@@ -22,6 +22,8 @@ pub(crate) struct Core {
     pub(crate) work: Notify,
     /// There may be a person's decision to carry out.
     pub(crate) decisions: Notify,
+    /// Changes whenever a worker lets go of an instance.
+    pub(crate) moved: watch::Sender<u64>,
     pub(crate) faults: Faults,
 }
 

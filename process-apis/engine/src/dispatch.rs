@@ -86,6 +86,10 @@ fn hand_over<Sv: Send + Sync + 'static>(inner: &Arc<Inner<Sv>>, free: &Arc<Semap
             () = inner.killed.cancelled() => {}
         }
         inner.release(id, fence);
+        inner
+            .core
+            .moved
+            .send_modify(|count| *count = count.wrapping_add(1));
     });
 }
 

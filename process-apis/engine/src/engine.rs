@@ -10,7 +10,7 @@ use chrono::Utc;
 use futures_util::future::BoxFuture;
 use persistence::{Database, Tx, args};
 use serde::Serialize;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -197,6 +197,13 @@ impl<Sv: Send + Sync + 'static> Engine<Sv> {
         self.kill();
     }
 
+    /// Waits until nothing runs any more.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn ended(&self) {
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+    }
+
     /// Drops everything where it stands, as the end of the process would.
     pub(crate) fn kill(&self) {
         self.inner.killed.cancel();
@@ -257,6 +264,7 @@ impl<Sv: Send + Sync + 'static> EngineBuilder<Sv> {
             outlines,
             work: Notify::new(),
             decisions: Notify::new(),
+            moved: watch::Sender::new(0),
             faults: self.faults,
         });
         report_unknown(&core).await?;

@@ -83,6 +83,10 @@ async fn batch<Sv: Send + Sync + 'static>(inner: &Arc<Inner<Sv>>) -> Result<usiz
         });
         done.await?;
     }
+    inner
+        .core
+        .moved
+        .send_modify(|count| *count = count.wrapping_add(1));
     let items = futures_util::stream::iter(items).map(|decision| settle_item(inner, decision));
     items
         .buffer_unordered(ITEMS_AT_ONCE)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use canonical_model::{
-    CanonicalId, EventPage, ExceptionCause, ExceptionGroup, ExceptionRecord, Money, Page, Result,
+    CanonicalId, EventPage, ExceptionCause, ExceptionGroup, ExceptionRecord, Failure, Money, Page, Result,
 };
 use chrono::{DateTime, Utc};
 use persistence::{Row, args, outbox};
@@ -15,7 +15,8 @@ use crate::exceptions::record;
 use crate::outline::Outline;
 use crate::transition::{self, Mark, undo_places};
 use crate::view::{
-    EffectView, ExceptionFilter, InstanceDetail, InstanceFilter, InstanceSummary, StepState, StepView,
+    EffectView, ExceptionFilter, InstanceDetail, InstanceFilter, InstanceState, InstanceSummary, StepState,
+    StepView,
 };
 use crate::work::{UNDO, at_risk, from_word, word};
 
@@ -35,8 +36,8 @@ impl Desk {
         let rows = self.core.db.read(move |tx| {
             Box::pin(async move {
                 let sql = "SELECT * FROM engine_instances
-                    WHERE ($1 IS NULL OR process = $1) AND ($2 IS NULL OR status = $2)
-                        AND ($3 IS NULL OR business_key = $3) AND ($4 IS NULL OR id > $4)
+                    WHERE (process = $1 OR $1 IS NULL) AND (status = $2 OR $2 IS NULL)
+                        AND (business_key = $3 OR $3 IS NULL) AND (id > $4 OR $4 IS NULL)
                     ORDER BY id LIMIT $5";
                 tx.all(
                     sql,
@@ -82,6 +83,56 @@ impl Desk {
         })
     }
 
+    /// Waits until an instance has ended or waits for a person, a signal or a time.
+    ///
+    /// # Errors
+    /// Business `not_found`; Transient `still_running` when the time is over.
+    pub async fn rest(&self, id: CanonicalId, within: Duration) -> Result<InstanceSummary> {
+        self.watch(id, within, |state| {
+            !matches!(state, InstanceState::Ready | InstanceState::Running)
+        })
+        .await
+    }
+
+    /// Waits until an instance is no longer parked, such as after a resolution.
+    ///
+    /// # Errors
+    /// As [`Desk::rest`].
+    pub async fn moved_on(&self, id: CanonicalId, within: Duration) -> Result<InstanceSummary> {
+        self.watch(id, within, |state| state != InstanceState::Parked)
+            .await
+    }
+
+    async fn watch(
+        &self,
+        id: CanonicalId,
+        within: Duration,
+        wanted: impl Fn(InstanceState) -> bool + Send,
+    ) -> Result<InstanceSummary> {
+        let end = tokio::time::Instant::now() + within;
+        let mut moved = self.core.moved.subscribe();
+        loop {
+            moved.borrow_and_update();
+            let row = self.core.db.read(move |tx| {
+                Box::pin(async move {
+                    tx.one("SELECT * FROM engine_instances WHERE id = $1", args![id])
+                        .await
+                })
+            });
+            let summary = summary(&row.await?.ok_or_else(|| missing("instance"))?)?;
+            let left = end.saturating_duration_since(tokio::time::Instant::now());
+            if wanted(summary.state) {
+                return Ok(summary);
+            }
+            if left.is_zero() {
+                let message = format!("the instance is still {:?} at {:?}", summary.state, summary.step);
+                return Err(Failure::transient("still_running", message));
+            }
+            // The time-out stands for what other processes do.
+            let _moved = tokio::time::timeout(left.min(LOOK_EVERY), moved.changed()).await;
+        }
+    }
+
     /// Exceptions, oldest first.
     ///
     /// # Errors
@@ -92,9 +143,9 @@ impl Desk {
         let rows = self.core.db.read(move |tx| {
             Box::pin(async move {
                 let sql = "SELECT * FROM engine_exceptions
-                    WHERE ($1 IS NULL OR state = $1) AND ($2 IS NULL OR cause_code = $2)
-                        AND ($3 IS NULL OR cause_subject = $3) AND ($4 IS NULL OR instance_id = $4)
-                        AND ($5 IS NULL OR id > $5)
+                    WHERE (state = $1 OR $1 IS NULL) AND (cause_code = $2 OR $2 IS NULL)
+                        AND (cause_subject = $3 OR $3 IS NULL) AND (instance_id = $4 OR $4 IS NULL)
+                        AND (id > $5 OR $5 IS NULL)
                     ORDER BY id LIMIT $6";
                 let values = args![
                     state,
