@@ -30,10 +30,6 @@ impl Running {
 ///
 /// # Errors
 /// The settings do not hold, or the port is taken.
-#[expect(
-    clippy::unused_async,
-    reason = "every API is started in the same way; others open databases"
-)]
 pub async fn run(settings: &Settings) -> anyhow::Result<Running> {
     let sources = Sources::new(settings)?;
     let live = Live::new(sources.clone(), settings.live.clone());

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use canonical_model::{ExceptionGroup, Figure, Kpi, KpiName, Money, ProjectStanding};
 use experience_look::shown_money;
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -209,7 +209,9 @@ fn readable(value: Decimal, unit: &str) -> (Decimal, &str) {
 
 /// One decimal is enough to read.
 fn short(value: Decimal) -> Decimal {
-    value.round_dp(1).normalize()
+    value
+        .round_dp_with_strategy(1, RoundingStrategy::MidpointAwayFromZero)
+        .normalize()
 }
 
 fn row(project: &ProjectStanding) -> ProjectRow {

@@ -1,0 +1,6 @@
+//! Exceptions.
+
+pub(crate) mod assign;
+pub(crate) mod list;
+pub(crate) mod read;
+pub(crate) mod resolve;

@@ -1,0 +1,4 @@
+//! Exceptions of one cause.
+
+pub(crate) mod list;
+pub(crate) mod resolve;

@@ -1,0 +1,4 @@
+//! Running and ended processes.
+
+pub(crate) mod list;
+pub(crate) mod read;

@@ -1,0 +1,3 @@
+//! What values of systems stand for.
+
+pub(crate) mod set;

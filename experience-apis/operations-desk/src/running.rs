@@ -1,0 +1,43 @@
+//! Starts and stops the API.
+
+use chassis::{Api, Extras, RunningApi};
+
+use crate::routes::{contract, routes};
+use crate::settings::Settings;
+use crate::state::Desk;
+
+/// The API at work.
+pub struct Running {
+    /// Where it listens.
+    pub base_url: String,
+    api: RunningApi,
+}
+
+impl Running {
+    /// Ends requests in good order.
+    pub async fn stop(self) {
+        self.api.stop().await;
+    }
+}
+
+/// Starts the API.
+///
+/// # Errors
+/// The settings do not hold, or the port is taken.
+pub async fn run(settings: &Settings) -> anyhow::Result<Running> {
+    let api = Api {
+        name: "operations-desk-experience-api",
+        contract,
+        routes,
+        state: Desk::new(settings)?,
+    };
+    let extras = Extras {
+        sessions: Some(settings.session.clone()),
+        ..Extras::default()
+    };
+    let api = chassis::start_with(api, &settings.http, &settings.auth, extras)?;
+    Ok(Running {
+        base_url: api.base_url.clone(),
+        api,
+    })
+}
