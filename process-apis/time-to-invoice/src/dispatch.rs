@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use crate::billing;
 use crate::billing::start::{self, Occasion};
 use crate::correction::{self, Correction};
 use crate::intake;
@@ -26,7 +27,7 @@ use crate::news::Arrival;
 use crate::posting::process::{self, Batch};
 use crate::services::Services;
 use crate::settings::{Intake, Settings};
-use crate::store::{self, posting::Group};
+use crate::store::{self, billing::RunState, posting::Group};
 
 /// Groups that one look begins batches for, and cases that it tells.
 const AT_ONCE: u32 = 200;
@@ -277,6 +278,9 @@ impl Dispatcher {
 
     async fn look_for_sweeps(self, pause: Duration, stop: CancellationToken) {
         while !stop.is_cancelled() {
+            if let Err(failure) = self.tidy_up().await {
+                tracing::warn!(code = %failure.code, %failure, "what ended instances hold could not be freed");
+            }
             for kind in [SourceKind::TimeEntry, SourceKind::Expense] {
                 if let Err(failure) = self.sweep_if_due(kind).await {
                     let kind = store::kind_word(kind);
@@ -288,6 +292,52 @@ impl Dispatcher {
                 () = stop.cancelled() => {}
             }
         }
+    }
+
+    /// Frees what instances hold that have ended: a batch or run that a person took back before its first step.
+    ///
+    /// # Errors
+    /// Failures of the database.
+    pub(crate) async fn tidy_up(&self) -> Result<()> {
+        let db = &self.services.db;
+        for batch in db
+            .read(|tx| Box::pin(store::posting::batches_on_their_way(tx)))
+            .await?
+        {
+            if self.has_ended(process::NAME, &batch).await? {
+                let lines = db.write(move |tx| {
+                    Box::pin(async move { store::posting::give_back_batch(tx, &batch, Utc::now()).await })
+                });
+                let lines = lines.await?;
+                tracing::info!(lines, "put lines of an ended batch back into the queue");
+                self.services.waiting.notify_one();
+            }
+        }
+        for run in db.read(|tx| Box::pin(store::billing::running(tx))).await? {
+            if self.has_ended(billing::process::NAME, &run.to_string()).await? {
+                db.write(move |tx| {
+                    Box::pin(store::billing::end_without_invoice(
+                        tx,
+                        run,
+                        RunState::Dropped,
+                        Utc::now(),
+                    ))
+                })
+                .await?;
+                tracing::info!(%run, "dropped a billing run that has ended");
+            }
+        }
+        Ok(())
+    }
+
+    async fn has_ended(&self, process: &str, business_key: &str) -> Result<bool> {
+        let filter = InstanceFilter {
+            process: Some(process.to_owned()),
+            business_key: Some(business_key.to_owned()),
+            ..InstanceFilter::default()
+        };
+        let found = self.engine.instances(filter).await?.items;
+        Ok(found.first().is_some_and(|instance| instance.ended_at.is_some()))
     }
 
     async fn sweep_if_due(&self, kind: SourceKind) -> Result<(), Failure> {

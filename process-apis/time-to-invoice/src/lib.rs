@@ -26,7 +26,7 @@ mod systems;
 pub mod validation;
 
 pub use routes::{contract, routes};
-pub use running::{Running, migrate, run};
+pub use running::{Running, migrate, run, services};
 pub use services::Services;
 pub use settings::Settings;
 pub use state::{MIGRATIONS, TimeToInvoice};

@@ -129,7 +129,11 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Running> {
     })
 }
 
-fn services(settings: &Settings, db: Database) -> anyhow::Result<Services> {
+/// What steps work with, as the settings say.
+///
+/// # Errors
+/// The settings name something that is not there.
+pub fn services(settings: &Settings, db: Database) -> anyhow::Result<Services> {
     let system = |kind: SystemKind, address: &ClientSettings| -> anyhow::Result<SystemClient> {
         let authorizer = settings
             .identity

@@ -24,6 +24,8 @@ pub struct Known {
     pub category: Option<String>,
     /// The legal entity.
     pub legal_entity: Option<String>,
+    /// Time on the project is covered by an agreed price, so it needs no rate.
+    pub fixed_price: bool,
     /// Another live line says the same: same person, task, day and time, from another source.
     pub duplicate_of: Option<String>,
 }
@@ -91,7 +93,7 @@ pub fn check(line: &PostingLine, known: &Known, periods: &[Period], limits: &Lim
         );
     }
     check_references(line, known)?;
-    check_amounts(line, limits)?;
+    check_amounts(line, known, limits)?;
     check_period(line.work.date(), periods).map_err(|failure| Refusal {
         subject: period_subject(line.work.date()),
         failure: Box::new(failure),
@@ -154,7 +156,7 @@ fn check_references(line: &PostingLine, known: &Known) -> Result<(), Refusal> {
     }
 }
 
-fn check_amounts(line: &PostingLine, limits: &Limits) -> Result<(), Refusal> {
+fn check_amounts(line: &PostingLine, known: &Known, limits: &Limits) -> Result<(), Refusal> {
     let own = |code: &str, message: String| {
         Err(Refusal {
             failure: Box::new(Failure::business(code, message)),
@@ -172,7 +174,7 @@ fn check_amounts(line: &PostingLine, limits: &Limits) -> Result<(), Refusal> {
                 );
                 return own("hours_out_of_range", message);
             }
-            if entry.billable && entry.rate.is_none() {
+            if entry.billable && entry.rate.is_none() && !known.fixed_price {
                 let subject = format!(
                     "rate:{}:{}",
                     line.connection,
@@ -265,6 +267,7 @@ mod tests {
             role: id(),
             category: id(),
             legal_entity: id(),
+            fixed_price: false,
             duplicate_of: None,
         }
     }
@@ -323,6 +326,15 @@ mod tests {
             code_and_subject(&as_line(&unrated), &known(), &open),
             pair("missing_rate", "rate:psa/main:117")
         );
+        let fixed = Known {
+            fixed_price: true,
+            ..known()
+        };
+        let limits = Limits {
+            note_characters: 20,
+            minutes_a_day: Minutes::DAY,
+        };
+        assert_eq!(check(&as_line(&unrated), &fixed, &open, &limits), Ok(()));
         let mut wordy = entry.clone();
         wordy.note = Some("word ".repeat(5));
         assert_eq!(

@@ -7,11 +7,14 @@
 //! without an invoice.
 //! A person answers an exception (goes beyond the cap for this invoice, gives a purchase order, leaves lines out),
 //! retries, or drops the run with a reason: its lines can then be charged by a later run.
-//! Never taken back here: an invoice. It is corrected by a credit note, which a person makes in the ERP.
+//! Taken back: the claims of a run that made no invoice. Never taken back here: an invoice. It is corrected by a credit
+//! note, which a person is asked to make in the ERP.
 
-use canonical_model::{BillingMethod, CanonicalId, Failure, Invoice, Money, ProjectScope, Result, Written};
+use canonical_model::{
+    BillingMethod, CanonicalId, Failure, Invoice, Money, ProjectScope, Resolution, Result, Written,
+};
 use chrono::NaiveDate;
-use process_engine::{AtRisk, OwnerRule, Process, State};
+use process_engine::{AtRisk, ItemContext, OwnerRule, Process, State};
 use serde::{Deserialize, Serialize};
 
 use crate::charge::Terms;
@@ -115,22 +118,30 @@ pub fn definition() -> Process<Run, Services> {
     Process::named(NAME)
         .version(1)
         .abbreviation("bill")
+        .step("take_claims", steps::take_claims)
+        .undo(steps::release_claims)
         .step("find_agreement", steps::find_agreement)
         .step("compose_invoice", steps::compose_invoice)
-        .undo(steps::release)
         .step("create_invoice", steps::create_invoice)
-        .undo(steps::refuse_to_take_back)
+        .undo(steps::ask_for_credit)
         .step("register_invoice", steps::register_invoice)
         .step("close_run", steps::close_run)
+        .on_item_resolution(credited)
         .owner("over_cap", approver)
         .owner("missing_purchase_order", approver)
         .owner("milestone_not_agreed", approver)
+        .owner("invoice_not_reversible", approver)
         .owner("period_closed", accountant)
         .owner("currency_mismatch", accountant)
         .owner("account_not_mapped", steward)
         .owner("project_not_mapped", steward)
         .owner("legal_entity_not_mapped", steward)
         .default_owner(accountant)
+}
+
+/// A person says that an invoice of a run that was taken back is credited.
+async fn credited(_ctx: &ItemContext<Services>, _item: &str, _resolution: &Resolution) -> Result<()> {
+    Ok(())
 }
 
 impl State for Run {

@@ -5,6 +5,8 @@ use canonical_model::{
     LineSource, MappingDomain, Money, Project, RecordRef, Resource, Result, SourceKind, Write, Written,
 };
 
+use process_engine::{ItemException, State};
+
 use crate::Ctx;
 use crate::charge::{self, Terms};
 use crate::control;
@@ -279,7 +281,12 @@ fn end(ctx: &Ctx, run: CanonicalId, state: RunState) {
     ctx.on_commit(move |tx| Box::pin(billing::end_without_invoice(tx, run, state, now)));
 }
 
-pub(super) async fn release(ctx: &Ctx, run: &mut Run) -> Result<()> {
+/// What the run charges for was claimed when it began.
+pub(super) async fn take_claims(_ctx: &Ctx, _run: &mut Run) -> Result<()> {
+    Ok(())
+}
+
+pub(super) async fn release_claims(ctx: &Ctx, run: &mut Run) -> Result<()> {
     if run.written.is_none() {
         end(ctx, run.id, RunState::Dropped);
     }
@@ -295,7 +302,6 @@ pub(super) async fn create_invoice(ctx: &Ctx, run: &mut Run) -> Result<()> {
         systems.collection::<Invoice>(erp)?,
         systems.collection::<Invoice>(erp)?,
     );
-    let what = format!("invoice {} {}", run.scope()?.project_code, run.id);
     let send = |key: EffectKey| {
         let (remote, record) = (sender.clone(), invoice.clone());
         async move {
@@ -312,7 +318,7 @@ pub(super) async fn create_invoice(ctx: &Ctx, run: &mut Run) -> Result<()> {
         let remote = finder.clone();
         async move { remote.find_by_key(&key).await }
     };
-    let call = ctx.effect(&sender.target(), &what, &invoice, send, find);
+    let call = ctx.effect_with_key(&sender.target(), invoice_key(ctx), &invoice, send, find);
     let written = if systems.finds_every_write::<Invoice>(erp).await? {
         call.await?
     } else {
@@ -346,18 +352,41 @@ async fn record(ctx: &Ctx, run: &Run, invoice: &Invoice, written: &Written) -> R
     Ok(())
 }
 
-/// An invoice is in the ledger: only a credit note takes it back, and a person makes that.
-pub(super) async fn refuse_to_take_back(_ctx: &Ctx, run: &mut Run) -> Result<()> {
-    match &run.written {
-        None => Ok(()),
-        Some(invoice) => {
-            let message = format!(
-                "invoice {} is in the ledger: credit it in the ERP, then skip this with the reason",
-                invoice.id
-            );
-            Err(Failure::business("invoice_not_reversible", message))
-        }
+/// The key of the run's invoice: the same for every step, so that an undo can look for it too.
+fn invoice_key(ctx: &Ctx) -> EffectKey {
+    ctx.shared_key(&format!("invoice {}", ctx.business_key()))
+}
+
+/// Records an invoice that was made although the step that made it did not end: what it charges for is charged.
+async fn adopt(ctx: &Ctx, run: &mut Run) -> Result<()> {
+    let (Some(invoice), None) = (run.invoice.clone(), &run.written) else {
+        return Ok(());
+    };
+    let remote = ctx.services().systems.collection::<Invoice>(run.erp()?)?;
+    if let Some(written) = remote.find_by_key(&invoice_key(ctx)).await? {
+        record(ctx, run, &invoice, &written).await?;
+        run.written = Some(written);
     }
+    Ok(())
+}
+
+/// An invoice is in the ledger: only a credit note takes it back, and a person makes that.
+pub(super) async fn ask_for_credit(ctx: &Ctx, run: &mut Run) -> Result<()> {
+    adopt(ctx, run).await?;
+    let Some(written) = &run.written else {
+        return Ok(());
+    };
+    let number = written.code.as_deref().unwrap_or(&written.id);
+    let message =
+        format!("invoice {number} is in the ledger: credit it in the ERP, then skip this with the reason");
+    ctx.raise(ItemException {
+        item_key: format!("credit {}/{}", run.erp()?, written.id),
+        title: format!("Credit invoice {number}"),
+        failure: Failure::business("invoice_not_reversible", message),
+        subject: String::new(),
+        at_risk: run.at_risk(),
+    });
+    Ok(())
 }
 
 pub(super) async fn register_invoice(ctx: &Ctx, run: &mut Run) -> Result<()> {
@@ -368,8 +397,9 @@ pub(super) async fn register_invoice(ctx: &Ctx, run: &mut Run) -> Result<()> {
     control::register::<Invoice>(control, ctx.id("invoice"), run.erp()?, &written.id, number).await
 }
 
-/// A run whose invoice a person skipped ends without one.
+/// A run whose invoice a person skipped ends without one, unless it was made all the same.
 pub(super) async fn close_run(ctx: &Ctx, run: &mut Run) -> Result<()> {
+    adopt(ctx, run).await?;
     if run.written.is_none() && !run.nothing {
         end(ctx, run.id, RunState::Dropped);
     }

@@ -6,7 +6,7 @@
 //! on. Posted lines are marked in the PSA, so that people see where their hours are, and told as facts.
 //! A person retries a line, skips it with a reason, or answers with another note, role or rate; it then goes into a
 //! later batch, under the same key, so it is posted once at most.
-//! Never taken back here: what is in the books. A change in the PSA after posting is a case of its own.
+//! Taken back: lines that are not in the books go back into the queue. Never taken back here: what is in them. A change in the PSA after posting is a case of its own.
 
 use canonical_model::{CanonicalId, Failure, Money, Resolution, ResolutionAction, Result};
 use process_engine::{AtRisk, ItemContext, OwnerRule, Process, State};
@@ -60,11 +60,14 @@ pub fn definition() -> Process<Batch, Services> {
     let process = Process::named(NAME)
         .version(1)
         .abbreviation("t2i")
+        .step("take_lines", steps::take_lines)
+        .undo(steps::give_back)
         .step("find_project", steps::find_project)
         .step("resolve_references", steps::resolve_references)
         .step("validate_lines", steps::validate_lines)
         .step("post_lines", steps::post_lines)
         .step("mark_in_psa", steps::mark_in_psa)
+        .step("close_batch", steps::give_back)
         .on_item_resolution(decide);
     with_owners(process)
 }

@@ -71,7 +71,11 @@ pub(super) async fn mark<T: Resource>(ctx: &Ctx, psa: &str, lines: &[PostingLine
         let (remote, mark) = (finder.clone(), marks.iter().find(|mark| mark.key == key).cloned());
         async move {
             let Some(mark) = mark else { return Ok(None) };
-            let found = remote.read(&mark.id).await?;
+            let found = match remote.read(&mark.id).await {
+                Ok(found) => found,
+                Err(failure) if is_gone(&failure) => return Ok(None),
+                Err(failure) => return Err(failure),
+            };
             let marked = found.links.get(&mark.system) == mark.other_id.as_ref();
             Ok(marked.then_some(Written {
                 id: found.id,
@@ -83,7 +87,16 @@ pub(super) async fn mark<T: Resource>(ctx: &Ctx, psa: &str, lines: &[PostingLine
     };
     let target = format!("{psa} {}", T::NAME);
     let results = ctx.effects_with_keys(&target, items, send_all, find).await?;
-    results.into_iter().find_map(Result::err).map_or(Ok(()), Err)
+    let mut refused = results
+        .into_iter()
+        .filter_map(Result::err)
+        .filter(|failure| !is_gone(failure));
+    refused.next().map_or(Ok(()), Err)
+}
+
+/// A source that is gone cannot be marked; that it is gone is told as a change after posting.
+fn is_gone(failure: &Failure) -> bool {
+    failure.code == "not_found"
 }
 
 fn link(ctx: &Ctx, line: &PostingLine) -> Link {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use canonical_model::{Expense, Fact, Failure, Result, SourceKind, TimeEntry};
+use canonical_model::{BillingMethod, Expense, Fact, Failure, Result, SourceKind, TimeEntry};
 use process_engine::{AtRisk, ItemException};
 
 use crate::Ctx;
@@ -26,6 +26,27 @@ async fn lines_in_hand(ctx: &Ctx) -> Result<Vec<PostingLine>> {
         .into_iter()
         .filter(|line| line.state == LineState::Posting)
         .collect())
+}
+
+/// The lines were given to the batch when it began.
+pub(super) async fn take_lines(_ctx: &Ctx, _batch: &mut Batch) -> Result<()> {
+    Ok(())
+}
+
+/// Lines that a taken back or skipped step left on their way wait again: under their keys they are posted once, whatever
+/// became of the first try.
+pub(super) async fn give_back(ctx: &Ctx, _batch: &mut Batch) -> Result<()> {
+    let (batch, now) = (ctx.business_key().to_owned(), ctx.now());
+    let wake = ctx.services().waiting.clone();
+    ctx.on_commit(move |tx| {
+        Box::pin(async move {
+            if posting::give_back_batch(tx, &batch, now).await? > 0 {
+                tx.after_commit(move || wake.notify_one());
+            }
+            Ok(())
+        })
+    });
+    Ok(())
 }
 
 pub(super) async fn find_project(ctx: &Ctx, batch: &mut Batch) -> Result<()> {
@@ -124,6 +145,7 @@ pub(super) async fn validate_lines(ctx: &Ctx, batch: &mut Batch) -> Result<()> {
             project: Some(place.project.id.clone()),
             project_closed: place.closed,
             legal_entity: place.entity.as_ref().map(|entity| entity.id.clone()),
+            fixed_price: place.billing_method != BillingMethod::TimeAndMaterials,
             duplicate_of: repeats.get(&line.id).cloned(),
             ..batch.references.known(&line)
         };

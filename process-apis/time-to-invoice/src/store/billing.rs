@@ -378,3 +378,17 @@ fn run_of(row: &Row) -> Result<BillingRun> {
         finished_at: row.opt_time("finished_at")?,
     })
 }
+
+/// Runs that have not ended.
+///
+/// # Errors
+/// Failures of the database.
+pub async fn running(tx: &mut Tx) -> Result<Vec<CanonicalId>> {
+    let rows = tx
+        .all(
+            "SELECT id FROM billing_runs WHERE state = 'running' ORDER BY id",
+            args![],
+        )
+        .await?;
+    rows.iter().map(|row| row.id("id")).collect()
+}

@@ -235,3 +235,15 @@ const GIVE_BACK_BATCH: &str = "UPDATE posting_lines SET state = 'queued', batch 
 pub async fn give_back_batch(tx: &mut Tx, batch: &str, now: DateTime<Utc>) -> Result<u64> {
     tx.execute(GIVE_BACK_BATCH, args![batch, now]).await
 }
+
+const ON_THEIR_WAY: &str = "SELECT batch FROM posting_lines WHERE state = 'posting' AND batch IS NOT NULL
+    GROUP BY batch ORDER BY batch";
+
+/// Batches that have lines on their way.
+///
+/// # Errors
+/// Failures of the database.
+pub async fn batches_on_their_way(tx: &mut Tx) -> Result<Vec<String>> {
+    let rows = tx.all(ON_THEIR_WAY, args![]).await?;
+    rows.iter().map(|row| row.text("batch")).collect()
+}

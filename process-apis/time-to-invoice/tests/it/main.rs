@@ -9,6 +9,7 @@
 )]
 
 mod contract;
+mod faults;
 mod processes;
 mod records;
 mod store;

@@ -1,7 +1,7 @@
 //! The processes from the PSA's feed to the invoice.
 
 use canonical_model::{
-    BillingMethod, CanonicalId, ContractAgreed, ExceptionCause, ExceptionRecord, Fact, Failure, Invoice,
+    BillingMethod, CanonicalId, ContractAgreed, ExceptionCause, ExceptionRecord, Failure, Invoice,
     MappingDomain, Milestone, PeriodState, Resolution, ResolutionAction, TimeEntry,
 };
 use process_engine::{Desk, ExceptionFilter};
@@ -18,16 +18,7 @@ const API: &str = "time-to-invoice-process-api";
 /// A world in which project 31 of the PSA is project 900 of the ERP, under a contract.
 async fn world(issuer: &Issuer, agreed: &ContractAgreed) -> World {
     let world = World::start(issuer).await;
-    let scope = &agreed.scope;
-    world.refer("project", scope.project_id, "psa/main", "31");
-    world.refer("project", scope.project_id, "erp/main", "900");
-    world.refer("account", scope.account_id, "erp/main", "12");
-    let task = CanonicalId::generate();
-    world.refer("task", task, "psa/main", "410");
-    world.refer("task", task, "erp/main", "55");
-    world.map(MappingDomain::Role, "erp/main", "204", "senior-consultant");
-    world.map(MappingDomain::Role, "psa/main", "117", "senior-consultant");
-    world.tell(Fact::ContractAgreed(agreed.clone()));
+    world.set_up(agreed);
     world
 }
 

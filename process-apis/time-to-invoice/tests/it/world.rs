@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use canonical_model::{
-    CanonicalId, Capabilities, Change, ConnectionInfo, Consistency, CrossReference, Event, Fact, Failure,
-    Idempotency, MappingDomain, Milestone, MilestoneState, Period, PeriodState, Person, Project,
-    ProjectStatus, RecordRef, ReferenceAnswer, ReferenceMapping, ReferenceQuestions, Resource, Sourced,
-    Support, TimeEntry, Translation, TranslationQuestion, TranslationQuestions, Verb,
+    CanonicalId, Capabilities, Change, ConnectionInfo, Consistency, ContractAgreed, CrossReference, Event,
+    Fact, Failure, Idempotency, MappingDomain, Milestone, MilestoneState, Period, PeriodState, Person,
+    Project, ProjectStatus, RecordRef, ReferenceAnswer, ReferenceMapping, ReferenceQuestions, Resource,
+    Sourced, Support, TimeEntry, Translation, TranslationQuestion, TranslationQuestions, Verb,
 };
 use chrono::Utc;
 use serde_json::{Value, json};
@@ -70,8 +70,35 @@ impl World {
         world
     }
 
+    /// Project 31 of the PSA is project 900 of the ERP, under a contract; people, tasks and roles are known.
+    pub(crate) fn set_up(&self, agreed: &ContractAgreed) {
+        let (scope, task) = (&agreed.scope, CanonicalId::generate());
+        for (resource, id, psa, erp) in [
+            ("project", scope.project_id, "31", "900"),
+            ("task", task, "410", "55"),
+        ] {
+            self.refer(resource, id, "psa/main", psa);
+            self.refer(resource, id, "erp/main", erp);
+        }
+        self.refer("account", scope.account_id, "erp/main", "12");
+        self.map(MappingDomain::Role, "erp/main", "204", "senior-consultant");
+        self.map(MappingDomain::Role, "psa/main", "117", "senior-consultant");
+        self.tell(Fact::ContractAgreed(agreed.clone()));
+    }
+
+    /// Everything is as at the beginning.
+    pub(crate) fn reset(&self) {
+        *self.systems() = Systems::default();
+        self.map(MappingDomain::LegalEntity, "erp/main", "3", "de");
+    }
+
     /// The API against these systems, on a database of its own.
     pub(crate) async fn run(&self, issuer: &Issuer) -> Running {
+        run(&self.settings(issuer)).await.unwrap()
+    }
+
+    /// The API's settings against these systems.
+    pub(crate) fn settings(&self, issuer: &Issuer) -> Settings {
         let folder = tempfile::Builder::new()
             .prefix("fairlead-test-")
             .tempdir()
@@ -97,8 +124,7 @@ impl World {
             "billing": { "schedule": "on_request", "interval_ms": 100 },
         });
         let overrides = toml::Table::try_from(settings).unwrap();
-        let settings: Settings = chassis::load_with(overrides).unwrap();
-        run(&settings).await.unwrap()
+        chassis::load_with(overrides).unwrap()
     }
 
     pub(crate) fn systems(&self) -> MutexGuard<'_, Systems> {
@@ -231,7 +257,10 @@ fn answer(name: &str, request: &HttpRequest, body: Value, systems: &mut Systems)
     let json = match (name, parts.as_slice()) {
         ("processes", ["cross-references", "query"]) => references(body, systems),
         ("processes", ["cross-references"]) => {
-            systems.references.push(serde_json::from_value(body).unwrap());
+            let reference: CrossReference = serde_json::from_value(body).unwrap();
+            if !systems.references.contains(&reference) {
+                systems.references.push(reference);
+            }
             json!({})
         }
         ("processes", ["translations", "query"]) => translations(body, systems),
