@@ -1,12 +1,13 @@
 //! What a step works with.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
 use canonical_model::{CanonicalId, EffectKey, Fact, Failure, Result, WriteResult, Written};
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
-use persistence::Tx;
+use persistence::{Tx, args};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -220,6 +221,26 @@ impl<Sv: Send + Sync + 'static> StepContext<Sv> {
         T: Send + 'static,
     {
         self.core.db.read(work).await
+    }
+
+    /// What a step of this instance has written, by what. An undo finds here also what was written by a try that failed
+    /// afterwards and left nothing in the state.
+    ///
+    /// # Errors
+    /// Failures of the database.
+    pub async fn written_by(&self, step: &str) -> Result<BTreeMap<String, Written>> {
+        let (id, step) = (self.work.id, step.to_owned());
+        let rows = self.core.db.read(move |tx| {
+            Box::pin(async move {
+                let sql = "SELECT what, written FROM engine_effects
+                    WHERE instance_id = $1 AND step = $2 AND status = 'applied'";
+                tx.all(sql, args![id, step]).await
+            })
+        });
+        rows.await?
+            .iter()
+            .map(|row| Ok((row.text("what")?, row.json("written")?)))
+            .collect()
     }
 
     /// Opens an exception for one item when the step is committed; the instance goes on. An item that is raised again

@@ -182,7 +182,7 @@ async fn play<S: Scenario, R: Rule>(
     let mut state = None;
     while state.is_none() {
         let builder = Engine::builder(db.clone(), Arc::clone(&services), settings());
-        let plan_of_engine: Arc<dyn FaultPlan> = Arc::clone(plan) as Arc<dyn FaultPlan>;
+        let plan_of_engine: Arc<dyn FaultPlan> = plan.clone();
         let engine = must(
             scenario.define(builder).faults(plan_of_engine).start().await,
             case,
