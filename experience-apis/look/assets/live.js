@@ -10,9 +10,17 @@
     state.textContent = text;
   };
   const source = new EventSource(stream);
-  source.addEventListener("open", () => say("on", "Live"));
-  source.addEventListener("error", () =>
-    say("off", source.readyState === EventSource.CLOSED ? "Not live any more: load the page again" : "Connecting again"));
+  // A stream ends now and then and is opened again at once: only what lasts is worth saying.
+  let lost;
+  source.addEventListener("open", () => {
+    clearTimeout(lost);
+    lost = undefined;
+    say("on", "Live");
+  });
+  source.addEventListener("error", () => {
+    if (source.readyState === EventSource.CLOSED) return say("off", "Not live any more: load the page again");
+    lost ??= setTimeout(() => say("off", "Connecting again"), 10000);
+  });
   source.addEventListener("part", (event) => {
     const part = JSON.parse(event.data);
     const before = document.getElementById(part.id);

@@ -71,6 +71,12 @@ struct CardPart<'a> {
     card: &'a Card,
 }
 
+impl CardPart<'_> {
+    fn one(&self, money: &Money) -> String {
+        shown_money(std::slice::from_ref(money))
+    }
+}
+
 #[derive(Template)]
 #[template(path = "charts.html")]
 struct ChartsPart {

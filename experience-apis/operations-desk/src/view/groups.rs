@@ -51,7 +51,7 @@ impl Groups<'_> {
     }
 
     /// Everything that waits, one sum a currency.
-    fn at_risk(&self) -> String {
+    fn at_risk(&self) -> Vec<String> {
         let mut sums: Vec<Money> = Vec::new();
         for money in self.groups.iter().flat_map(|group| &group.money_at_risk) {
             match sums.iter_mut().find(|sum| sum.currency == money.currency) {
@@ -59,7 +59,9 @@ impl Groups<'_> {
                 None => sums.push(*money),
             }
         }
-        shown_money(&sums)
+        sums.iter()
+            .map(|sum| shown_money(std::slice::from_ref(sum)))
+            .collect()
     }
 
     /// The query that lists a group's exceptions.
