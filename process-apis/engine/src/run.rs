@@ -37,16 +37,22 @@ pub(crate) async fn run<Sv: Send + Sync + 'static>(inner: Arc<Inner<Sv>>, work: 
             instance.id = %work.id,
             correlation_id = %work.correlation_id,
         );
-        let id = work.id;
-        next = match step(&inner, Arc::new(work)).instrument(span).await {
+        let work = Arc::new(work);
+        next = match step(&inner, Arc::clone(&work)).instrument(span).await {
             Ok(next) => next,
             // Nothing was journalled: whoever has the lease next does the step again.
             Err(failure) if failure.code == "lease_lost" => {
-                tracing::debug!(instance.id = %id, "another worker has taken an instance over");
+                tracing::debug!(instance.id = %work.id, "another worker has taken an instance over");
                 None
             }
             Err(failure) => {
-                tracing::warn!(instance.id = %id, code = %failure.code, detail = failure.detail, "left an instance to the end of its lease");
+                tracing::warn!(
+                    instance.id = %work.id, code = %failure.code, detail = failure.detail,
+                    "what a step did could not be journalled"
+                );
+                // The database may be back in a moment; where it is not, the end of the lease does the same later.
+                let soon = Utc::now() + millis(inner.core.settings.retry.first_ms);
+                let _left_to_the_lease = transition::give_back(&inner.core, &work, soon, None).await;
                 None
             }
         };

@@ -235,6 +235,7 @@ pub(crate) async fn park(
         .write(move |tx| {
             Box::pin(async move {
                 let core = for_tx;
+                work.hold(tx, &core).await?;
                 let outline = core.outline(&work.process, work.version);
                 let exception = match work.exception_id {
                     Some(id) => {

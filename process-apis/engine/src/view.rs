@@ -186,6 +186,8 @@ pub struct InstanceFilter {
     pub process: Option<String>,
     /// In this state.
     pub state: Option<InstanceState>,
+    /// Ready or running: on its way forward (false), or being taken back (true).
+    pub under_way: Option<bool>,
     /// Of this business key.
     pub business_key: Option<String>,
     /// From the page before.

@@ -2,7 +2,9 @@
 
 use canonical_model as contract;
 use canonical_model::{InstanceEffectView, InstanceStepView, InstanceView};
-use process_engine::{EffectView, InstanceDetail, InstanceState, InstanceSummary, StepState, StepView};
+use process_engine::{
+    EffectView, InstanceDetail, InstanceFilter, InstanceState, InstanceSummary, StepState, StepView,
+};
 
 /// An instance in a listing.
 pub(crate) fn summary(instance: InstanceSummary) -> InstanceView {
@@ -90,13 +92,19 @@ fn state(instance: &InstanceSummary) -> contract::InstanceState {
     }
 }
 
-/// The engine's state for one of the contract's. Taking back is no state of its own there.
-pub(crate) fn engine_state(state: contract::InstanceState) -> InstanceState {
-    match state {
-        contract::InstanceState::Running | contract::InstanceState::Compensating => InstanceState::Ready,
-        contract::InstanceState::Waiting => InstanceState::Waiting,
-        contract::InstanceState::Parked => InstanceState::Parked,
-        contract::InstanceState::Compensated => InstanceState::Compensated,
-        contract::InstanceState::Completed => InstanceState::Done,
+/// The engine's filter for one of the contract's states.
+pub(crate) fn filter(state: contract::InstanceState) -> InstanceFilter {
+    let (state, under_way) = match state {
+        contract::InstanceState::Running => (None, Some(false)),
+        contract::InstanceState::Compensating => (None, Some(true)),
+        contract::InstanceState::Waiting => (Some(InstanceState::Waiting), None),
+        contract::InstanceState::Parked => (Some(InstanceState::Parked), None),
+        contract::InstanceState::Compensated => (Some(InstanceState::Compensated), None),
+        contract::InstanceState::Completed => (Some(InstanceState::Done), None),
+    };
+    InstanceFilter {
+        state,
+        under_way,
+        ..InstanceFilter::default()
     }
 }

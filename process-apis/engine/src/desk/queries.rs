@@ -33,15 +33,24 @@ impl Desk {
     pub async fn instances(&self, filter: InstanceFilter) -> Result<Page<InstanceSummary>> {
         let limit = page_size(filter.limit);
         let state = filter.state.map(|state| word(&state)).transpose()?;
+        let direction = filter.under_way.map(transition::direction);
         let rows = self.core.db.read(move |tx| {
             Box::pin(async move {
                 let sql = "SELECT * FROM engine_instances
                     WHERE (process = $1 OR $1 IS NULL) AND (status = $2 OR $2 IS NULL)
                         AND (business_key = $3 OR $3 IS NULL) AND (id > $4 OR $4 IS NULL)
+                        AND ((direction = $6 AND status IN ('ready', 'running')) OR $6 IS NULL)
                     ORDER BY id LIMIT $5";
                 tx.all(
                     sql,
-                    args![filter.process, state, filter.business_key, filter.cursor, limit],
+                    args![
+                        filter.process,
+                        state,
+                        filter.business_key,
+                        filter.cursor,
+                        limit,
+                        direction
+                    ],
                 )
                 .await
             })

@@ -67,10 +67,9 @@ pub(crate) async fn list(
     } = query.0;
     let filter = InstanceFilter {
         process,
-        state: state.map(view::engine_state),
-        business_key: None,
         cursor,
         limit,
+        ..state.map(view::filter).unwrap_or_default()
     };
     let page = served.desk.instances(filter).await?;
     Ok(web::Json(InstancePage {
