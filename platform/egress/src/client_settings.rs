@@ -86,5 +86,5 @@ impl From<Written> for ClientSettings {
 }
 
 fn default_timeout_ms() -> u64 {
-    150_000
+    320_000
 }

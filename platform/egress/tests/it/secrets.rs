@@ -29,7 +29,7 @@ fn a_secret_is_a_reference_and_a_literal_is_refused_without_being_repeated() {
 fn an_api_is_named_by_its_address_or_by_a_table() {
     let short: ClientSettings = serde_json::from_str(r#""http://127.0.0.1:8121""#).unwrap();
     let long: ClientSettings =
-        serde_json::from_str(r#"{"base_url": "http://127.0.0.1:8121", "timeout_ms": 150000}"#).unwrap();
+        serde_json::from_str(r#"{"base_url": "http://127.0.0.1:8121", "timeout_ms": 320000}"#).unwrap();
     assert_eq!(short, long);
     assert!(serde_json::from_str::<ClientSettings>(r#"{"base_url": "http://x", "timeout": 1}"#).is_err());
 }
