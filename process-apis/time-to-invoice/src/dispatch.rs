@@ -110,12 +110,17 @@ impl Dispatcher {
 
     /// Gives the oldest waiting lines of a group to a batch, in the transaction that starts it; whether it is full.
     async fn begin_batch(&self, group: Group) -> Result<bool> {
-        let (engine, size) = (self.engine.clone(), self.services.posting.batch_size);
+        let settings = &self.services.posting;
+        let (engine, size, most) = (self.engine.clone(), settings.batch_size, settings.batches_at_once);
         let lines = self
             .services
             .db
             .write(move |tx| {
                 Box::pin(async move {
+                    // While an ERP is away its lines wait in the queue, not in more and more batches.
+                    if store::posting::batches_under_way(tx, &group).await? >= u64::from(most) {
+                        return Ok(0);
+                    }
                     let key = CanonicalId::generate().to_string();
                     let lines = store::posting::claim(tx, &group, &key, size, Utc::now()).await?;
                     if lines == 0 {

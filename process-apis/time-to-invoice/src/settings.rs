@@ -113,6 +113,9 @@ pub struct Posting {
     /// Lines of a batch at most.
     #[validate(range(min = 1, max = 1000))]
     pub batch_size: u32,
+    /// Batches of one project and kind that are under way at once, at most.
+    #[validate(range(min = 1, max = 1000))]
+    pub batches_at_once: u32,
     /// Pause between two looks for waiting lines, in milliseconds.
     #[validate(range(min = 20, max = 600_000))]
     pub interval_ms: u64,

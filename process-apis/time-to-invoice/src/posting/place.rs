@@ -83,7 +83,11 @@ async fn find_by_code(
     project: &str,
     erp: &str,
 ) -> Result<Option<Sourced<Project>>> {
-    let code = services.systems.project(psa, project).await?.data.code.clone();
+    let code = match services.systems.project(psa, project).await {
+        Ok(record) => record.data.code.clone(),
+        Err(failure) if failure.code == "not_found" => return Ok(None),
+        Err(failure) => return Err(failure),
+    };
     let questions = [
         control::question(MappingDomain::ProjectCode, Some(psa), project, Some(erp)),
         control::question(MappingDomain::ProjectCode, Some(psa), &code, Some(erp)),

@@ -40,10 +40,8 @@ pub(super) async fn give_back(ctx: &Ctx, _batch: &mut Batch) -> Result<()> {
     let wake = ctx.services().waiting.clone();
     ctx.on_commit(move |tx| {
         Box::pin(async move {
-            if posting::give_back_batch(tx, &batch, now).await? > 0 {
-                tx.after_commit(move || wake.notify_one());
-            }
-            Ok(())
+            tx.after_commit(move || wake.notify_one());
+            posting::give_back_batch(tx, &batch, now).await.map(|_| ())
         })
     });
     Ok(())

@@ -41,6 +41,20 @@ pub async fn queued_groups(tx: &mut Tx, limit: u32) -> Result<Vec<Group>> {
     rows.iter().map(group).collect()
 }
 
+const UNDER_WAY: &str = "SELECT COUNT(DISTINCT batch) AS batches FROM posting_lines
+    WHERE state = 'posting' AND connection = $1 AND kind = $2 AND project = $3";
+
+/// Batches of a group that have lines on their way.
+///
+/// # Errors
+/// Failures of the database.
+pub async fn batches_under_way(tx: &mut Tx, group: &Group) -> Result<u64> {
+    let values = args![&group.connection, kind_word(group.kind), &group.project];
+    let row = tx.one(UNDER_WAY, values).await?;
+    let batches = row.map_or(Ok(0), |row| row.int("batches"))?;
+    Ok(u64::try_from(batches).unwrap_or(0))
+}
+
 const CLAIM: &str = "UPDATE posting_lines SET state = 'posting', batch = $1, changed_at = $2
     WHERE state = 'queued' AND id IN (
         SELECT id FROM posting_lines

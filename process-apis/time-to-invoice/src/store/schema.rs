@@ -48,6 +48,7 @@ CREATE TABLE posting_lines (
     UNIQUE (source_id, kind, connection, generation)
 );
 CREATE INDEX posting_lines_queued ON posting_lines (connection, kind, project, day, id) WHERE state = 'queued';
+CREATE INDEX posting_lines_posting ON posting_lines (connection, kind, project, batch) WHERE state = 'posting';
 CREATE INDEX posting_lines_excepted ON posting_lines (cause_code, cause_subject) WHERE state = 'excepted';
 CREATE INDEX posting_lines_batch ON posting_lines (batch) WHERE batch IS NOT NULL;
 CREATE INDEX posting_lines_fingerprint ON posting_lines (fingerprint);
