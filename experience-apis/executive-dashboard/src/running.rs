@@ -43,7 +43,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Running> {
         },
     };
     let extras = Extras {
-        sessions: Some(settings.session.clone()),
+        sessions: Some(settings.sessions.clone()),
         ..Extras::default()
     };
     let api = chassis::start_with(api, &settings.http, &settings.auth, extras)?;

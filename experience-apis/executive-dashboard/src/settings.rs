@@ -20,7 +20,7 @@ pub struct Settings {
     /// Logs and traces.
     pub telemetry: TelemetrySettings,
     /// How people sign in.
-    pub session: SessionSettings,
+    pub sessions: SessionSettings,
     /// Who it is towards the APIs that it calls.
     pub identity: IdentitySettings,
     /// Where the figures come from.

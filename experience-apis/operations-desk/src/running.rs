@@ -32,7 +32,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Running> {
         state: Desk::new(settings)?,
     };
     let extras = Extras {
-        sessions: Some(settings.session.clone()),
+        sessions: Some(settings.sessions.clone()),
         ..Extras::default()
     };
     let api = chassis::start_with(api, &settings.http, &settings.auth, extras)?;

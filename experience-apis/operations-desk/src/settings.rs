@@ -18,7 +18,7 @@ pub struct Settings {
     /// Logs and traces.
     pub telemetry: TelemetrySettings,
     /// How people sign in.
-    pub session: SessionSettings,
+    pub sessions: SessionSettings,
     /// Who it is towards the APIs that it calls.
     pub identity: IdentitySettings,
     /// The APIs that it calls.

@@ -39,7 +39,7 @@ async fn started(folder: &Path, issuer: &Issuer) -> Running {
     let overrides = toml::toml! {
         http = { port = 0 }
         auth = { issuer = (issuer.url().to_string()) }
-        session = { client_secret = (secret.clone()) }
+        sessions = { client_secret = (secret.clone()) }
         identity = { token_url = (format!("{nobody}/token")), client_secret = secret }
         processes = { control = nobody, quote-to-project = nobody, time-to-invoice = nobody, invoice-to-cash = nobody }
     };
