@@ -33,7 +33,7 @@ impl chassis::Settings for Settings {
 
 /// Addresses of the APIs that are called.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct ProcessAddresses {
     /// control-process-api.
     pub control: ClientSettings,

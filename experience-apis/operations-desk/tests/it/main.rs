@@ -41,7 +41,7 @@ async fn started(folder: &Path, issuer: &Issuer) -> Running {
         auth = { issuer = (issuer.url().to_string()) }
         sessions = { client_secret = (secret.clone()) }
         identity = { token_url = (format!("{nobody}/token")), client_secret = secret }
-        processes = { control = nobody, quote-to-project = nobody, time-to-invoice = nobody, invoice-to-cash = nobody }
+        processes = { control = nobody, quote_to_project = nobody, time_to_invoice = nobody, invoice_to_cash = nobody }
     };
     run(&chassis::load_with(overrides).unwrap()).await.unwrap()
 }
