@@ -8,7 +8,8 @@ pub mod settings;
 mod state;
 
 use canonical_model::SystemKind;
-use chassis::{Api, RunningApi};
+use chassis::Api;
+pub use chassis::RunningApi as Running;
 
 pub use routes::{contract, routes};
 pub use settings::{Connection, Settings, Vendor};
@@ -34,6 +35,6 @@ pub async fn build(settings: &Settings) -> anyhow::Result<Api<State>> {
 ///
 /// # Errors
 /// As [`build`], and when the port is taken.
-pub async fn run(settings: &Settings) -> anyhow::Result<RunningApi> {
+pub async fn run(settings: &Settings) -> anyhow::Result<Running> {
     chassis::start(build(settings).await?, &settings.http, &settings.auth)
 }
