@@ -283,12 +283,8 @@ mod tests {
     fn a_literal_token_and_a_field_by_name_are_refused() {
         let text = include_str!("../../../../config/vendors/kantata.toml");
         let literal = text.replace("file:data/secrets/kantata-token", "s3cr3t");
-        assert!(
-            !toml::from_str::<Settings>(&literal)
-                .unwrap_err()
-                .to_string()
-                .contains("never s3cr3t")
-        );
+        let refusal = toml::from_str::<Settings>(&literal).unwrap_err();
+        assert!(!refusal.message().contains("s3cr3t"), "{refusal}");
         let named = text.replace("project_key = \"301\"", "project_key = \"Fairlead Key\"");
         assert!(toml::from_str::<Settings>(&named).unwrap().validate().is_err());
     }
