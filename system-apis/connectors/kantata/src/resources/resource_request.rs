@@ -11,6 +11,7 @@ use canonical_model::{
 use serde_json::json;
 use system_ports::{Consistency, Filter, Idempotency, Support, Verb};
 
+use super::writes::not_applied;
 use super::{KeyField, Noun, Records, Shared, Stamp, in_state, is, params, version};
 use crate::client::{Fields, Object, Params};
 use crate::failure::{Refusal, mentions};
@@ -98,10 +99,7 @@ impl Noun for ResourceRequest {
             if let Err(failure) = &result
                 && failure.is_transient()
             {
-                stopped.get_or_insert_with(|| Failure {
-                    outcome: canonical_model::Outcome::NotApplied,
-                    ..failure.clone()
-                });
+                stopped.get_or_insert_with(|| not_applied(failure));
             }
             results.push(WriteResult::new(write.key.clone(), result));
         }

@@ -88,10 +88,7 @@ impl<T: Writable> Records<T> {
         if let Err(failure) = &result
             && failure.is_transient()
         {
-            stopped.get_or_insert_with(|| Failure {
-                outcome: Outcome::NotApplied,
-                ..failure.clone()
-            });
+            stopped.get_or_insert_with(|| not_applied(failure));
         }
         outcomes.insert(at, result);
     }
@@ -112,14 +109,23 @@ impl<T: Writable> Records<T> {
     async fn create_group(&self, writes: &[Write<T>], ready: Vec<Ready>) -> Vec<(usize, Result<Written>)> {
         let mut done = Vec::with_capacity(ready.len());
         let mut taken = Vec::new();
-        let mut waiting = ready;
-        while !waiting.is_empty() {
+        let mut groups = vec![ready];
+        while let Some(waiting) = groups.pop() {
+            if waiting.is_empty() {
+                continue;
+            }
             match self.post(writes, &waiting).await {
-                Ok(created) => {
-                    done.extend(created);
-                    break;
+                Ok(created) => done.extend(created),
+                // Which of them is meant shows when each is sent by itself.
+                Err(refusal) if waiting.len() > 1 && is_unclear(&refusal, waiting.len()) => {
+                    groups.extend(waiting.into_iter().map(|one| vec![one]));
                 }
-                Err(refusal) => waiting = self.without_bad(refusal, waiting, &mut done, &mut taken),
+                Err(refusal) if refusal.failure.is_transient() => {
+                    let unsent = not_applied(&refusal.failure);
+                    done.extend(failed(waiting, &refusal.failure));
+                    done.extend(groups.drain(..).flat_map(|group| failed(group, &unsent)));
+                }
+                Err(refusal) => groups.push(self.without_bad(refusal, waiting, &mut done, &mut taken)),
             }
         }
         let mut results = Vec::with_capacity(done.len() + taken.len());
@@ -194,7 +200,7 @@ impl<T: Writable> Records<T> {
         taken: &mut Vec<(usize, Failure)>,
     ) -> Vec<Ready> {
         let mut bad: BTreeMap<usize, Vec<_>> = BTreeMap::new();
-        for entry in refusal.entries {
+        for entry in &refusal.entries {
             // The only one is meant where no index says which.
             if let Some(index) = entry.index.or((waiting.len() == 1).then_some(0)) {
                 bad.entry(index).or_default().push(entry);
@@ -222,7 +228,11 @@ impl<T: Writable> Records<T> {
             let Some(entry) = duplicate.or(entries.first()) else {
                 continue;
             };
-            let failure = of_entry(entry, &format!("creating a {}", T::NAME), self.settings());
+            // What was sent by itself is refused as a whole, whatever the status.
+            let failure = match entry.index {
+                Some(_) => of_entry(entry, &format!("creating a {}", T::NAME), self.settings()),
+                None => refusal.failure.clone(),
+            };
             match duplicate {
                 Some(_) => taken.push((ready.at, failure)),
                 None => done.push((ready.at, Err(failure))),
@@ -275,6 +285,28 @@ impl<T: Writable> Records<T> {
         record.finish(&self.shared, id).await?;
         Ok(written(&answer, T::OBJECT.plural, id, false))
     }
+}
+
+/// Whether nothing was written and the answer does not say because of which record.
+fn is_unclear(refusal: &Refusal, sent: usize) -> bool {
+    let mut named = refusal.entries.iter().filter_map(|entry| entry.index);
+    let transient = refusal.failure.is_transient() || refusal.failure.is_unknown();
+    !transient && !named.any(|index| index < sent)
+}
+
+/// The same failure for what was never sent.
+pub(super) fn not_applied(failure: &Failure) -> Failure {
+    Failure {
+        outcome: Outcome::NotApplied,
+        ..failure.clone()
+    }
+}
+
+fn failed(group: Vec<Ready>, failure: &Failure) -> Vec<(usize, Result<Written>)> {
+    group
+        .into_iter()
+        .map(|ready| (ready.at, Err(failure.clone())))
+        .collect()
 }
 
 fn written(envelope: &Envelope, kind: &str, id: &str, created: bool) -> Written {

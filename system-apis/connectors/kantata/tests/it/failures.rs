@@ -239,3 +239,29 @@ async fn a_list_that_moves_between_its_pages_loses_and_doubles_nothing() {
     ids.dedup();
     assert_eq!((count, ids.len()), (450, 450));
 }
+
+#[actix_web::test]
+async fn a_batch_that_meets_maintenance_is_looked_up_and_one_bad_write_stays_alone() {
+    let desk = Desk::start().await;
+    let place = desk.project("HEL-0000").await;
+    let mut writes: Vec<_> = (0..3)
+        .map(|n| create(&format!("t-{n}"), task(&place, "T")))
+        .collect();
+    let locked = json!({"kind": "locked"});
+    desk.faults(json!([{"method": "POST", "path": "stories", "fault": locked, "times": 1}]))
+        .await;
+    let results = desk.psa.tasks().write(&writes).await;
+    assert!(
+        results
+            .iter()
+            .all(|r| r.failure.as_ref().is_some_and(Failure::is_unknown)),
+        "{results:?}"
+    );
+    writes[1].expected_version = Some("1".to_owned());
+    let results = desk.psa.tasks().write(&writes).await;
+    let codes: Vec<_> = results
+        .iter()
+        .map(|r| r.failure.as_ref().map(|f| f.code.as_str()))
+        .collect();
+    assert_eq!(codes, [None, Some("record_id_missing"), None]);
+}
