@@ -228,6 +228,27 @@ pub struct InvoiceStanding {
     pub amount_paid: Money,
 }
 
+/// How a wish for somebody of a role stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ResourceRequestStanding {
+    /// Which project.
+    #[serde(flatten)]
+    pub scope: ProjectScope,
+    /// Connection and id of the request, such as `psa/main/31`.
+    pub request: String,
+    /// The role (canonical code).
+    pub role: String,
+    /// When it was asked for.
+    pub requested_at: DateTime<Utc>,
+    /// First day wanted.
+    pub start_date: NaiveDate,
+    /// Time wanted.
+    pub minutes: Minutes,
+    /// When a person was agreed; absent while it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub met_at: Option<DateTime<Utc>>,
+}
+
 /// What an account's projects earned, in one currency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AccountMargin {

@@ -54,7 +54,9 @@ pub use failure::{Failure, FailureClass, Outcome, Result};
 pub use finance::{
     CostRate, FxRate, LegalEntity, MarginSnapshot, Period, PeriodState, Region, RevenueEvent, TaxCode,
 };
-pub use insight::{AccountMargin, Figure, InvoiceStanding, Kpi, KpiName, ProjectStanding};
+pub use insight::{
+    AccountMargin, Figure, InvoiceStanding, Kpi, KpiName, ProjectStanding, ResourceRequestStanding,
+};
 pub use measure::Minutes;
 pub use money::{Currency, Money, Rate, RatePer, Rounding};
 pub use notice::{

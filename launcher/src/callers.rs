@@ -32,8 +32,13 @@ impl Finance {
         reason = "stands for a customer's program, which has an HTTP client of its own, and talks to loopback only"
     )]
     pub fn new(set_up: &Development) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder().timeout(std::time::Duration::from_secs(60)).build()?;
-        Ok(Self { http, set_up: set_up.clone() })
+        let http = reqwest::Client::builder()
+            .timeout(std::time::Duration::from_secs(60))
+            .build()?;
+        Ok(Self {
+            http,
+            set_up: set_up.clone(),
+        })
     }
 
     /// A service token for an API.
@@ -51,7 +56,11 @@ impl Finance {
         let url = format!("{}/token", self.set_up.url("openid"));
         let answer = self.http.post(url).form(&form).send().await?.error_for_status()?;
         let body: Value = answer.json().await?;
-        Ok(body.get("access_token").and_then(Value::as_str).context("no access_token")?.to_owned())
+        Ok(body
+            .get("access_token")
+            .and_then(Value::as_str)
+            .context("no access_token")?
+            .to_owned())
     }
 
     /// Tells control what the values of the development firm's systems stand for.
@@ -75,11 +84,23 @@ impl Finance {
     /// Time-to-invoice or insight refuses, or the project is not known.
     pub async fn run_billing(&self, project_code: &str) -> anyhow::Result<()> {
         let token = self.token("insight-process-api", "insight:read").await?;
-        let url = format!("{}/v1/projects?limit=1000", self.set_up.url("insight-process-api"));
+        let url = format!(
+            "{}/v1/projects?limit=1000",
+            self.set_up.url("insight-process-api")
+        );
         let projects = checked(self.http.get(url).bearer_auth(token), "projects").await?;
-        let items = projects.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
-        let project = items.iter().find(|p| p.get("project_code").and_then(Value::as_str) == Some(project_code));
-        let id = project.and_then(|p| p.get("project_id")).and_then(Value::as_str).context("insight does not know the project")?;
+        let items = projects
+            .get("items")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
+        let project = items
+            .iter()
+            .find(|p| p.get("project_code").and_then(Value::as_str) == Some(project_code));
+        let id = project
+            .and_then(|p| p.get("project_id"))
+            .and_then(Value::as_str)
+            .context("insight does not know the project")?;
         let run = BillingRunRequest {
             up_to: Utc::now().date_naive(),
             date: None,
@@ -88,9 +109,17 @@ impl Finance {
             project_id: Some(id.parse()?),
         };
         let token = self.token("time-to-invoice-process-api", "billing:write").await?;
-        let url = format!("{}/v1/billing-runs", self.set_up.url("time-to-invoice-process-api"));
+        let url = format!(
+            "{}/v1/billing-runs",
+            self.set_up.url("time-to-invoice-process-api")
+        );
         let key = format!("demo-{project_code}-{}", Utc::now().timestamp());
-        let request = self.http.post(url).bearer_auth(token).header("Idempotency-Key", key).json(&run);
+        let request = self
+            .http
+            .post(url)
+            .bearer_auth(token)
+            .header("Idempotency-Key", key)
+            .json(&run);
         checked(request, "a billing run").await.map(drop)
     }
 }

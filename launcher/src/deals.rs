@@ -22,7 +22,12 @@ pub fn helios(today: NaiveDate) -> Deal {
         company: "Helios Energy GmbH".to_owned(),
         website: Some("https://www.helios-energy.example".to_owned()),
         tax_registration: Some("DE 811 907 980".to_owned()),
-        address: ["Am Sandtorkai 12".to_owned(), "Hamburg".to_owned(), "20457".to_owned(), "Germany".to_owned()],
+        address: [
+            "Am Sandtorkai 12".to_owned(),
+            "Hamburg".to_owned(),
+            "20457".to_owned(),
+            "Germany".to_owned(),
+        ],
         name: "Helios grid strategy".to_owned(),
         currency: "EUR".to_owned(),
         legal_entity: "Northwind Advisory Deutschland".to_owned(),

@@ -12,11 +12,23 @@ use crate::{Development, Finance, Platform, Story, deals};
 /// People of the development firm, and what each may do.
 const SIGN_INS: [(&str, &str); 6] = [
     ("anna.keller@northwind-advisory.example", "viewer: dashboard"),
-    ("nora.lindqvist@northwind-advisory.example", "project accountant: dashboard with margins, exceptions"),
-    ("ines.fischer@northwind-advisory.example", "integration operator: exceptions, processes"),
-    ("david.okafor@northwind-advisory.example", "data steward: customers, mappings"),
+    (
+        "nora.lindqvist@northwind-advisory.example",
+        "project accountant: dashboard with margins, exceptions",
+    ),
+    (
+        "ines.fischer@northwind-advisory.example",
+        "integration operator: exceptions, processes",
+    ),
+    (
+        "david.okafor@northwind-advisory.example",
+        "data steward: customers, mappings",
+    ),
     ("claire.dubois@northwind-advisory.example", "auditor: audit log"),
-    ("helen.cho@northwind-advisory.example", "resource manager: staffing"),
+    (
+        "helen.cho@northwind-advisory.example",
+        "resource manager: staffing",
+    ),
 ];
 
 /// Runs until Ctrl-C.
@@ -25,7 +37,8 @@ const SIGN_INS: [(&str, &str); 6] = [
 /// Something cannot be started, or the deal does not end paid.
 pub async fn demo(set_up: &Development, play: bool) -> anyhow::Result<()> {
     set_up.write()?;
-    let twins = run_all(set_up.twins()).context("the twins cannot be started; is `make run` running already?")?;
+    let twins =
+        run_all(set_up.twins()).context("the twins cannot be started; is `make run` running already?")?;
     let platform = Platform::start(|binary| set_up.table(binary)).await?;
     print_addresses(&platform, twins.addresses())?;
     let finance = Finance::new(set_up)?;
@@ -53,7 +66,9 @@ async fn prepare_and_play(set_up: &Development, finance: &Finance, play: bool) -
     line("\nOne deal, from won to paid:\n")?;
     let addresses = addresses(set_up);
     let story = Story::new(&addresses, finance, deals::helios(Utc::now().date_naive()))?;
-    story.play(&mut |told: &str| drop(line(&format!("  {}  {told}", Utc::now().format("%H:%M:%S"))))).await?;
+    story
+        .play(&mut |told: &str| drop(line(&format!("  {}  {told}", Utc::now().format("%H:%M:%S")))))
+        .await?;
     Ok(())
 }
 

@@ -30,7 +30,12 @@ pub const BINARIES: [(&str, u16); 12] = [
 ];
 
 /// The twins, with their development ports.
-const TWINS: [(&str, u16); 4] = [("salesforce", 8201), ("netsuite", 8202), ("kantata", 8203), ("openid", 8290)];
+const TWINS: [(&str, u16); 4] = [
+    ("salesforce", 8201),
+    ("netsuite", 8202),
+    ("kantata", 8203),
+    ("openid", 8290),
+];
 
 /// The development set-up of one installation.
 #[derive(Debug, Clone)]
@@ -46,7 +51,12 @@ impl Development {
     #[must_use]
     pub fn at(data: &Path) -> Self {
         let ports = BINARIES.into_iter().chain(TWINS).collect();
-        Self { data: data.to_owned(), ports, quick: true, database: None }
+        Self {
+            data: data.to_owned(),
+            ports,
+            quick: true,
+            database: None,
+        }
     }
 
     /// On ports that are free now, for tests.
@@ -64,7 +74,12 @@ impl Development {
             .iter()
             .map(|(name, listener)| Ok((*name, listener.local_addr()?.port())))
             .collect::<anyhow::Result<_>>()?;
-        Ok(Self { data: data.to_owned(), ports, quick: true, database: None })
+        Ok(Self {
+            data: data.to_owned(),
+            ports,
+            quick: true,
+            database: None,
+        })
     }
 
     /// The same on PostgreSQL instead of SQLite files: one schema for each process API, with this prefix.
@@ -83,7 +98,10 @@ impl Development {
     /// Where something listens.
     #[must_use]
     pub fn url(&self, name: &str) -> String {
-        format!("http://127.0.0.1:{}", self.ports.get(name).copied().unwrap_or_default())
+        format!(
+            "http://127.0.0.1:{}",
+            self.ports.get(name).copied().unwrap_or_default()
+        )
     }
 
     /// Settings of the twins.
@@ -107,7 +125,8 @@ impl Development {
     pub fn write(&self) -> anyhow::Result<()> {
         let (secrets, config) = (self.data.join("secrets"), self.data.join("config"));
         for folder in [&secrets, &config] {
-            std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("{} cannot be made", folder.display()))?;
         }
         for (name, secret) in self.secrets() {
             write(&secrets.join(name), &secret)?;
@@ -128,13 +147,29 @@ impl Development {
         let salesforce = vendor_twins::salesforce::SalesforceSettings::default();
         let mut secrets = vec![
             ("salesforce-client-secret".to_owned(), salesforce.client_secret),
-            ("netsuite-private-key".to_owned(), DEVELOPMENT_PRIVATE_KEY_PEM.to_owned()),
-            ("kantata-token".to_owned(), vendor_twins::kantata::DEVELOPMENT_TOKEN.to_owned()),
+            (
+                "netsuite-private-key".to_owned(),
+                DEVELOPMENT_PRIVATE_KEY_PEM.to_owned(),
+            ),
+            (
+                "kantata-token".to_owned(),
+                vendor_twins::kantata::DEVELOPMENT_TOKEN.to_owned(),
+            ),
             // Public, as every secret of the development set-up: 32 bytes in base64.
-            ("cost-key".to_owned(), "ZmFpcmxlYWQtZGV2ZWxvcG1lbnQtY29zdC1rZXktMzI=".to_owned()),
-            ("session-key".to_owned(), "ZmFpcmxlYWQtZGV2ZWxvcG1lbnQtc2Vzc2lvbi1rZXk=".to_owned()),
+            (
+                "cost-key".to_owned(),
+                "ZmFpcmxlYWQtZGV2ZWxvcG1lbnQtY29zdC1rZXktMzI=".to_owned(),
+            ),
+            (
+                "session-key".to_owned(),
+                "ZmFpcmxlYWQtZGV2ZWxvcG1lbnQtc2Vzc2lvbi1rZXk=".to_owned(),
+            ),
         ];
-        secrets.extend(BINARIES.iter().map(|(binary, _)| ((*binary).to_owned(), development_secret(binary))));
+        secrets.extend(
+            BINARIES
+                .iter()
+                .map(|(binary, _)| ((*binary).to_owned(), development_secret(binary))),
+        );
         secrets.push(("fairlead".to_owned(), development_secret("fairlead")));
         secrets
     }
@@ -155,10 +190,17 @@ impl Development {
         put(&mut table, "http.port", i64::from(port));
         put(&mut table, "auth.issuer", self.url("openid"));
         if let Some(vendor) = vendor_of(binary) {
-            table.insert("connections".to_owned(), Value::Array(vec![Value::Table(self.connection(vendor)?)]));
+            table.insert(
+                "connections".to_owned(),
+                Value::Array(vec![Value::Table(self.connection(vendor)?)]),
+            );
             return Ok(table);
         }
-        put(&mut table, "identity.token_url", format!("{}/token", self.url("openid")));
+        put(
+            &mut table,
+            "identity.token_url",
+            format!("{}/token", self.url("openid")),
+        );
         put(&mut table, "identity.client_secret", self.secret(binary));
         self.put_callees(&mut table, binary);
         if binary.ends_with("-process-api") {
@@ -184,15 +226,26 @@ impl Development {
             _ => &[],
         };
         for system in systems {
-            put(table, &format!("systems.{system}"), self.url(&format!("{system}-system-api")));
+            put(
+                table,
+                &format!("systems.{system}"),
+                self.url(&format!("{system}-system-api")),
+            );
         }
         let processes: &[&str] = match binary {
-            "control-process-api" | "insight-process-api" => &["quote-to-project", "time-to-invoice", "invoice-to-cash"],
+            "control-process-api" | "insight-process-api" => {
+                &["quote-to-project", "time-to-invoice", "invoice-to-cash"]
+            }
             "quote-to-project-process-api" => &["control"],
             "time-to-invoice-process-api" => &["control", "quote-to-project"],
             "invoice-to-cash-process-api" | "executive-dashboard-experience-api" => &["control", "insight"],
             "client-portal-experience-api" | "staffing-experience-api" => &["insight"],
-            "operations-desk-experience-api" => &["control", "quote-to-project", "time-to-invoice", "invoice-to-cash"],
+            "operations-desk-experience-api" => &[
+                "control",
+                "quote-to-project",
+                "time-to-invoice",
+                "invoice-to-cash",
+            ],
             _ => &[],
         };
         for process in processes {
@@ -206,7 +259,11 @@ impl Development {
         match &self.database {
             Some(url) => {
                 put(table, "database.url", url.clone());
-                put(table, "database.schema", format!("fairlead_{}", name.replace('-', "_")));
+                put(
+                    table,
+                    "database.schema",
+                    format!("fairlead_{}", name.replace('-', "_")),
+                );
             }
             None => {
                 let file = self.data.join(format!("{name}.sqlite"));
@@ -218,8 +275,14 @@ impl Development {
     /// A demonstration and a test look often and do not wait for the end of a month.
     fn put_pace(&self, table: &mut Table, binary: &str) {
         let feeds: &[(&str, i64)] = match binary {
-            "quote-to-project-process-api" => &[("feeds.deals.interval_ms", 500), ("feeds.assignments.interval_ms", 500)],
-            "invoice-to-cash-process-api" => &[("feeds.invoices.interval_ms", 500), ("feeds.payments.interval_ms", 500)],
+            "quote-to-project-process-api" => &[
+                ("feeds.deals.interval_ms", 500),
+                ("feeds.assignments.interval_ms", 500),
+            ],
+            "invoice-to-cash-process-api" => &[
+                ("feeds.invoices.interval_ms", 500),
+                ("feeds.payments.interval_ms", 500),
+            ],
             "time-to-invoice-process-api" => &[
                 ("intake.time_entries.interval_ms", 500),
                 ("intake.expenses.interval_ms", 500),
@@ -241,18 +304,28 @@ impl Development {
             "netsuite" => include_str!("../../config/vendors/netsuite.toml"),
             _ => include_str!("../../config/vendors/kantata.toml"),
         };
-        let mut table: Table = text.parse().with_context(|| format!("config/vendors/{vendor}.toml"))?;
+        let mut table: Table = text
+            .parse()
+            .with_context(|| format!("config/vendors/{vendor}.toml"))?;
         put(&mut table, "name", "main");
         put(&mut table, "vendor", vendor);
         match vendor {
             "salesforce" => {
                 put(&mut table, "login_url", self.url(vendor));
-                put(&mut table, "auth.client_secret", self.secret("salesforce-client-secret"));
+                put(
+                    &mut table,
+                    "auth.client_secret",
+                    self.secret("salesforce-client-secret"),
+                );
                 put(&mut table, "limits.changes_overlap_s", 5_i64);
             }
             "netsuite" => {
                 put(&mut table, "base_url", self.url(vendor));
-                put(&mut table, "auth.private_key", self.secret("netsuite-private-key"));
+                put(
+                    &mut table,
+                    "auth.private_key",
+                    self.secret("netsuite-private-key"),
+                );
             }
             _ => {
                 put(&mut table, "base_url", self.url(vendor));

@@ -48,12 +48,23 @@ async fn main() -> anyhow::Result<()> {
             platform.stop().await;
             Ok(())
         }
-        Command::Demo { data, no_play, free_ports } => {
+        Command::Demo {
+            data,
+            no_play,
+            free_ports,
+        } => {
             std::fs::create_dir_all(&data)?;
-            let telemetry = TelemetrySettings { level: "warn".to_owned(), ..TelemetrySettings::default() };
+            let telemetry = TelemetrySettings {
+                level: "warn".to_owned(),
+                ..TelemetrySettings::default()
+            };
             let _telemetry = start_telemetry("fairlead", &telemetry)?;
             let data = data.canonicalize()?;
-            let set_up = if free_ports { Development::on_free_ports(&data)? } else { Development::at(&data) };
+            let set_up = if free_ports {
+                Development::on_free_ports(&data)?
+            } else {
+                Development::at(&data)
+            };
             demo(&set_up, !no_play).await
         }
         Command::DevelopmentConfig { data } => {

@@ -94,7 +94,10 @@ impl<'a> Story<'a> {
                 (won.account_id, won.opportunity_id)
             }
         };
-        say(&format!("Salesforce   {} is won for {}", self.deal.name, self.deal.company));
+        say(&format!(
+            "Salesforce   {} is won for {}",
+            self.deal.name, self.deal.company
+        ));
         (told.account_id, told.opportunity_id) = (account_id, opportunity_id);
         Ok(())
     }
@@ -115,9 +118,19 @@ impl<'a> Story<'a> {
             .await?;
         told.customer_id = text(&account, "/ERP_Id__c")?;
         told.project_code = text(&opportunity, "/Project_Code__c")?;
-        let customer = self.firm.payer.read(&format!("customer/{}", told.customer_id)).await?;
-        let subsidiary = customer.pointer("/subsidiary/refName").and_then(Value::as_str).unwrap_or_default();
-        say(&format!("NetSuite     customer {} of {subsidiary}; its number stands on the Salesforce account", told.customer_id));
+        let customer = self
+            .firm
+            .payer
+            .read(&format!("customer/{}", told.customer_id))
+            .await?;
+        let subsidiary = customer
+            .pointer("/subsidiary/refName")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        say(&format!(
+            "NetSuite     customer {} of {subsidiary}; its number stands on the Salesforce account",
+            told.customer_id
+        ));
         let project = self
             .firm
             .delivery
@@ -125,7 +138,11 @@ impl<'a> Story<'a> {
             .await?
             .context("the project is not in Kantata")?;
         told.workspace_id = text(&project, "/id")?;
-        let workstreams = self.firm.delivery.list("stories", &[("workspace_id", &told.workspace_id)]).await?;
+        let workstreams = self
+            .firm
+            .delivery
+            .list("stories", &[("workspace_id", &told.workspace_id)])
+            .await?;
         say(&format!(
             "Kantata      project {} is active with {} workstreams and milestones",
             told.project_code,
@@ -136,11 +153,18 @@ impl<'a> Story<'a> {
 
     async fn staff(&self, told: &Told, say: Say<'_>) -> anyhow::Result<()> {
         let staff = &self.staff;
-        let choose = |role: &str| staff.iter().find(|(r, _)| *r == role).map(|(_, person)| (*person).to_owned());
+        let choose = |role: &str| {
+            staff
+                .iter()
+                .find(|(r, _)| *r == role)
+                .map(|(_, person)| (*person).to_owned())
+        };
         let seats = self.firm.delivery.staff(&told.workspace_id, choose).await?;
         self.firm.delivery.confirm(&told.workspace_id).await?;
         if seats > 0 {
-            say(&format!("Kantata      {seats} staffing requests are met and confirmed"));
+            say(&format!(
+                "Kantata      {seats} staffing requests are met and confirmed"
+            ));
         }
         let soql = format!(
             "SELECT Id, Status__c FROM Fairlead_Allocation__c WHERE Opportunity__c = '{}'",
@@ -152,7 +176,10 @@ impl<'a> Story<'a> {
                 Ok((found.len() >= staff.len()).then_some(found))
             })
             .await?;
-        say(&format!("Salesforce   {} allocations show on the opportunity", shown.len()));
+        say(&format!(
+            "Salesforce   {} allocations show on the opportunity",
+            shown.len()
+        ));
         Ok(())
     }
 
@@ -161,16 +188,27 @@ impl<'a> Story<'a> {
         let known = self.firm.delivery.list("time_entries", &filter).await?;
         if known.is_empty() {
             told.time_entries = self.firm.delivery.work(&told.workspace_id, &self.hours()).await?;
-            told.expenses = self.firm.delivery.spend(&told.workspace_id, &self.expenditures()).await?;
+            told.expenses = self
+                .firm
+                .delivery
+                .spend(&told.workspace_id, &self.expenditures())
+                .await?;
         } else {
             told.time_entries = ids(&known)?;
             told.expenses = ids(&self.firm.delivery.list("expenses", &filter).await?)?;
         }
         if let Some(milestone) = self.deal.lines.iter().find(|line| line.role.is_none()) {
-            self.firm.delivery.complete(&told.workspace_id, &milestone.description).await?;
+            self.firm
+                .delivery
+                .complete(&told.workspace_id, &milestone.description)
+                .await?;
+            say(&format!(
+                "Kantata      the milestone {:?} is reached",
+                milestone.description
+            ));
         }
         say(&format!(
-            "Kantata      {} time entries and {} expenses are approved, the milestone is reached",
+            "Kantata      {} time entries and {} expenses are approved",
             told.time_entries.len(),
             told.expenses.len()
         ));
@@ -184,7 +222,10 @@ impl<'a> Story<'a> {
                 Ok((rows.len() >= expected).then_some(rows.len()))
             })
             .await?;
-        say(&format!("NetSuite     {posted} time entries and {} expenses are posted", told.expenses.len()));
+        say(&format!(
+            "NetSuite     {posted} time entries and {} expenses are posted",
+            told.expenses.len()
+        ));
         Ok(())
     }
 
@@ -193,7 +234,8 @@ impl<'a> Story<'a> {
         let (customer, wanted) = (told.customer_id.clone(), self.invoices_wanted());
         let invoices = self
             .until("the invoices are made", || async {
-                let suiteql = format!("SELECT id FROM transaction WHERE type = 'CustInvc' AND entity = {customer}");
+                let suiteql =
+                    format!("SELECT id FROM transaction WHERE type = 'CustInvc' AND entity = {customer}");
                 let rows = self.firm.payer.query(&suiteql).await?;
                 Ok((rows.len() >= wanted).then_some(rows))
             })
@@ -203,15 +245,24 @@ impl<'a> Story<'a> {
             let invoice = self.firm.payer.read(&format!("invoice/{id}")).await?;
             let total = invoice.get("total").map(Value::to_string).unwrap_or_default();
             let number = invoice.get("tranId").and_then(Value::as_str).unwrap_or(id);
-            say(&format!("NetSuite     invoice {number} over {total} {}", self.deal.currency));
+            say(&format!(
+                "NetSuite     invoice {number} over {total} {}",
+                self.deal.currency
+            ));
         }
         Ok(())
     }
 
     async fn pay(&self, told: &Told, say: Say<'_>) -> anyhow::Result<()> {
         for invoice in self.firm.payer.open_invoices(&told.customer_id).await? {
-            self.firm.payer.pay(&told.customer_id, &invoice, Utc::now().date_naive()).await?;
-            say(&format!("NetSuite     {} pays {}", self.deal.company, invoice.number));
+            self.firm
+                .payer
+                .pay(&told.customer_id, &invoice, Utc::now().date_naive())
+                .await?;
+            say(&format!(
+                "NetSuite     {} pays {}",
+                self.deal.company, invoice.number
+            ));
         }
         Ok(())
     }
@@ -238,11 +289,18 @@ impl<'a> Story<'a> {
 
     /// Two working weeks of everybody, on days that have been.
     fn hours(&self) -> Vec<Hours> {
-        let workstreams: Vec<&DealLine> = self.deal.lines.iter().filter(|line| line.role.is_some()).collect();
+        let workstreams: Vec<&DealLine> = self
+            .deal
+            .lines
+            .iter()
+            .filter(|line| line.role.is_some())
+            .collect();
         let mut hours = Vec::new();
         for day in working_days(self.deal.start, 10) {
             for (role, person) in &self.staff {
-                let Some(line) = workstreams.iter().find(|line| line.role.as_deref() == Some(role)) else { continue };
+                let Some(line) = workstreams.iter().find(|line| line.role.as_deref() == Some(role)) else {
+                    continue;
+                };
                 hours.push(Hours {
                     person: (*person).to_owned(),
                     task: Some(line.workstream.clone()),
@@ -258,7 +316,10 @@ impl<'a> Story<'a> {
     }
 
     fn expenditures(&self) -> Vec<Expenditure> {
-        let day = working_days(self.deal.start, 3).last().copied().unwrap_or(self.deal.start);
+        let day = working_days(self.deal.start, 3)
+            .last()
+            .copied()
+            .unwrap_or(self.deal.start);
         let spent = |person: &str, category: &str, cents: i64, notes: &str| Expenditure {
             person: person.to_owned(),
             date: day,
@@ -267,14 +328,28 @@ impl<'a> Story<'a> {
             notes: notes.to_owned(),
         };
         vec![
-            spent("anna.keller@northwind-advisory.example", "Travel", 34_150, "Train Munich to Hamburg and back"),
-            spent("tom.becker@northwind-advisory.example", "Lodging", 28_800, "Two nights in Hamburg"),
+            spent(
+                "anna.keller@northwind-advisory.example",
+                "Travel",
+                34_150,
+                "Train Munich to Hamburg and back",
+            ),
+            spent(
+                "tom.becker@northwind-advisory.example",
+                "Lodging",
+                28_800,
+                "Two nights in Hamburg",
+            ),
         ]
     }
 
     fn invoices_wanted(&self) -> usize {
         let milestones = self.deal.lines.iter().filter(|line| line.role.is_none()).count();
-        if self.deal.billing_method == "Time and Materials" { 1 } else { milestones }
+        if self.deal.billing_method == "Time and Materials" {
+            1
+        } else {
+            milestones
+        }
     }
 
     async fn until<T, F, Fut>(&self, what: &str, look: F) -> anyhow::Result<T>
@@ -288,7 +363,10 @@ impl<'a> Story<'a> {
                 return Ok(found);
             }
             if tokio::time::Instant::now() > end {
-                bail!("waited {} s in vain until {what}: see the exception desk", PATIENCE.as_secs());
+                bail!(
+                    "waited {} s in vain until {what}: see the exception desk",
+                    PATIENCE.as_secs()
+                );
             }
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
@@ -304,7 +382,9 @@ fn working_days(from: NaiveDate, count: usize) -> Vec<NaiveDate> {
 }
 
 fn is_set(record: &Value, pointer: &str) -> bool {
-    record.pointer(pointer).is_some_and(|value| !value.is_null() && value.as_str() != Some(""))
+    record
+        .pointer(pointer)
+        .is_some_and(|value| !value.is_null() && value.as_str() != Some(""))
 }
 
 fn text(record: &Value, pointer: &str) -> anyhow::Result<String> {

@@ -1,1 +1,14 @@
-//! staffing-experience-api.
+//! Open requests and planned time, for resource managers and consultants.
+
+mod handlers;
+mod page;
+mod permissions;
+mod routes;
+mod running;
+mod settings;
+mod state;
+pub mod view;
+
+pub use routes::{contract, routes};
+pub use running::{Running, run};
+pub use settings::Settings;

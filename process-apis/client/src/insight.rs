@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use canonical_model::{
-    AccountMargin, CanonicalId, Fact, InvoiceStanding, Kpi, KpiName, Page, ProjectStanding, Result,
+    AccountMargin, AssignmentChanged, CanonicalId, Fact, InvoiceStanding, Kpi, KpiName, Page,
+    ProjectStanding, ResourceRequestStanding, Result,
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use egress::{Authorizer, ClientSettings, Request};
@@ -115,6 +116,29 @@ impl InsightClient {
             .query_opt("cursor", cursor)
             .query_opt("limit", limit);
         self.api.get(request).await
+    }
+
+    /// Who is wanted, the open requests first.
+    ///
+    /// # Errors
+    /// When the API is not reached or refuses.
+    pub async fn resource_requests(&self, query: &InvoiceQuery) -> Result<Page<ResourceRequestStanding>> {
+        self.api
+            .get(of(Request::get("/v1/resource-requests"), query))
+            .await
+    }
+
+    /// Who is placed; of one person (e-mail address) where it is given.
+    ///
+    /// # Errors
+    /// When the API is not reached or refuses.
+    pub async fn assignments(
+        &self,
+        person: Option<&str>,
+        query: &InvoiceQuery,
+    ) -> Result<Page<AssignmentChanged>> {
+        let request = Request::get("/v1/assignments").query_opt("person", person);
+        self.api.get(of(request, query)).await
     }
 
     /// What an account's projects earned, one entry a currency. Needs the scope `costs:read`.

@@ -10,6 +10,7 @@ mod permissions;
 mod routes;
 mod running;
 mod settings;
+pub mod staffing;
 pub mod standing;
 mod state;
 pub mod store;

@@ -6,7 +6,7 @@ use canonical_model::KpiName;
 use utoipa::openapi::OpenApi;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::handlers::{account, fact, invoice, kpi, project};
+use crate::handlers::{account, assignment, fact, invoice, kpi, project, resource_request};
 
 /// Registers every operation.
 pub fn routes(config: &mut ServiceConfig<'_>) {
@@ -17,6 +17,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(project::read::read)
         .service(invoice::list::list)
         .service(account::margin::margin)
+        .service(resource_request::list::list)
+        .service(assignment::list::list)
         .service(fact::list::list);
 }
 

@@ -1,10 +1,12 @@
 //! One folder a noun, one file an operation.
 
 pub(crate) mod account;
+pub(crate) mod assignment;
 pub(crate) mod fact;
 pub(crate) mod invoice;
 pub(crate) mod kpi;
 pub(crate) mod project;
+pub(crate) mod resource_request;
 
 use canonical_model::{CanonicalId, Failure};
 use serde::Deserialize;
@@ -20,6 +22,10 @@ pub(crate) struct ScopeQuery {
     pub(crate) account_id: Option<CanonicalId>,
     /// Only of this project.
     pub(crate) project_id: Option<CanonicalId>,
+    /// Only of this person (e-mail address); applied to assignments.
+    #[validate(length(min = 1, max = 200))]
+    #[param(min_length = 1, max_length = 200)]
+    pub(crate) person: Option<String>,
     /// From the page before.
     #[validate(length(max = 20))]
     #[param(max_length = 20)]

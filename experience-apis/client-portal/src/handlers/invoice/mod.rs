@@ -1,0 +1,3 @@
+//! Invoices.
+
+pub(crate) mod list;

@@ -1,0 +1,4 @@
+//! Projects.
+
+pub(crate) mod list;
+pub(crate) mod read;

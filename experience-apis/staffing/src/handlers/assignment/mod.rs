@@ -1,0 +1,3 @@
+//! Planned time.
+
+pub(crate) mod list;

@@ -1,0 +1,3 @@
+//! Wishes for people.
+
+pub(crate) mod list;

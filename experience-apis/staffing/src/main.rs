@@ -1,0 +1,21 @@
+//! Staffing Experience API: Open requests and planned time, for resource managers and consultants.
+
+use chassis::Command;
+use staffing_experience_api::{Settings, contract, run};
+
+#[actix_web::main]
+async fn main() -> anyhow::Result<()> {
+    match chassis::command() {
+        Command::Openapi => chassis::print_contract(contract()),
+        Command::CheckConfig => chassis::check_settings::<Settings>(),
+        Command::Migrate => anyhow::bail!("this API keeps no database"),
+        Command::Serve => {
+            let settings: Settings = chassis::load()?;
+            let _telemetry = chassis::start_telemetry("staffing-experience-api", &settings.telemetry)?;
+            let running = run(&settings).await?;
+            chassis::told_to_stop().await?;
+            running.stop().await;
+            Ok(())
+        }
+    }
+}

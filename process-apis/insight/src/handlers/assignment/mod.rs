@@ -1,0 +1,3 @@
+//! Who is placed.
+
+pub(crate) mod list;

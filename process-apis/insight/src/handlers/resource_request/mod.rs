@@ -1,0 +1,3 @@
+//! Who is wanted.
+
+pub(crate) mod list;
