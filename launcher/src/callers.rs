@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use canonical_model::{BillingRunRequest, ReferenceMapping};
 use chrono::Utc;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use vendor_twins::openid::development_secret;
 
 use crate::Development;
@@ -78,11 +78,24 @@ impl Finance {
         Ok(mappings.mapping.len())
     }
 
-    /// Asks for an invoice of what is posted on a project.
+    /// Lets a client's person sign in at the portal for the account of a project.
     ///
     /// # Errors
-    /// Time-to-invoice or insight refuses, or the project is not known.
-    pub async fn run_billing(&self, project_code: &str) -> anyhow::Result<()> {
+    /// Insight or the provider refuses, or the project is not known.
+    pub async fn connect_client(&self, project_code: &str, email: &str, name: &str) -> anyhow::Result<()> {
+        let project = self.project(project_code).await?;
+        let account = project
+            .get("account_id")
+            .and_then(Value::as_str)
+            .context("a project without account")?;
+        let url = format!("{}/_twin/people/{email}", self.set_up.url("openid"));
+        let person = json!({"name": name, "roles": ["client"], "account": account});
+        checked(self.http.put(url).json(&person), "a person of the client")
+            .await
+            .map(drop)
+    }
+
+    async fn project(&self, project_code: &str) -> anyhow::Result<Value> {
         let token = self.token("insight-process-api", "insight:read").await?;
         let url = format!(
             "{}/v1/projects?limit=1000",
@@ -94,13 +107,23 @@ impl Finance {
             .and_then(Value::as_array)
             .cloned()
             .unwrap_or_default();
-        let project = items
-            .iter()
-            .find(|p| p.get("project_code").and_then(Value::as_str) == Some(project_code));
+        let is_it = |p: &Value| p.get("project_code").and_then(Value::as_str) == Some(project_code);
+        items
+            .into_iter()
+            .find(is_it)
+            .context("insight does not know the project")
+    }
+
+    /// Asks for an invoice of what is posted on a project.
+    ///
+    /// # Errors
+    /// Time-to-invoice or insight refuses, or the project is not known.
+    pub async fn run_billing(&self, project_code: &str) -> anyhow::Result<()> {
+        let project = self.project(project_code).await?;
         let id = project
-            .and_then(|p| p.get("project_id"))
+            .get("project_id")
             .and_then(Value::as_str)
-            .context("insight does not know the project")?;
+            .context("a project without id")?;
         let run = BillingRunRequest {
             up_to: Utc::now().date_naive(),
             date: None,

@@ -10,7 +10,7 @@ use vendor_twins::run_all;
 use crate::{Development, Finance, Platform, Story, deals};
 
 /// People of the development firm, and what each may do.
-const SIGN_INS: [(&str, &str); 6] = [
+const SIGN_INS: [(&str, &str); 7] = [
     ("anna.keller@northwind-advisory.example", "viewer: dashboard"),
     (
         "nora.lindqvist@northwind-advisory.example",
@@ -29,7 +29,11 @@ const SIGN_INS: [(&str, &str); 6] = [
         "helen.cho@northwind-advisory.example",
         "resource manager: staffing",
     ),
+    (CLIENT.0, "client: portal, once the deal is played"),
 ];
+
+/// Who signs in at the portal for the client of the demonstration.
+const CLIENT: (&str, &str) = ("lena.voss@helios-energy.example", "Lena Voss");
 
 /// Runs until Ctrl-C.
 ///
@@ -66,8 +70,11 @@ async fn prepare_and_play(set_up: &Development, finance: &Finance, play: bool) -
     line("\nOne deal, from won to paid:\n")?;
     let addresses = addresses(set_up);
     let story = Story::new(&addresses, finance, deals::helios(Utc::now().date_naive()))?;
-    story
+    let told = story
         .play(&mut |told: &str| drop(line(&format!("  {}  {told}", Utc::now().format("%H:%M:%S")))))
+        .await?;
+    finance
+        .connect_client(&told.project_code, CLIENT.0, CLIENT.1)
         .await?;
     Ok(())
 }

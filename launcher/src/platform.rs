@@ -30,22 +30,7 @@ macro_rules! platform {
             pub fn addresses(&self) -> Vec<(&'static str, &str)> {
                 vec![$(($binary, self.$field.base_url.as_str()),)*]
             }
-
-            /// Stops every API in good order: faces first, then processes, then systems.
-            pub async fn stop(self) {
-                let Self { $($field,)* } = self;
-                stop_in_reverse!($($field)*);
-            }
         }
-    };
-}
-
-/// Stops in the reverse of the order given.
-macro_rules! stop_in_reverse {
-    () => {};
-    ($first:ident $($rest:ident)*) => {
-        stop_in_reverse!($($rest)*);
-        $first.stop().await;
     };
 }
 
@@ -62,4 +47,22 @@ platform! {
     client_portal: client_portal_experience_api, "client-portal-experience-api";
     staffing: staffing_experience_api, "staffing-experience-api";
     operations_desk: operations_desk_experience_api, "operations-desk-experience-api";
+}
+
+impl Platform {
+    /// Stops every API in good order: faces, then who follows the processes, then the processes, then the systems.
+    pub async fn stop(self) {
+        self.operations_desk.stop().await;
+        self.staffing.stop().await;
+        self.client_portal.stop().await;
+        self.executive_dashboard.stop().await;
+        self.insight.stop().await;
+        self.control.stop().await;
+        self.invoice_to_cash.stop().await;
+        self.time_to_invoice.stop().await;
+        self.quote_to_project.stop().await;
+        self.psa.stop().await;
+        self.erp.stop().await;
+        self.crm.stop().await;
+    }
 }
