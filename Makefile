@@ -29,7 +29,7 @@ fmt: ## format the code
 openapi: ## write openapi/ from the code (the tests compare)
 	UPDATE_CONTRACTS=1 $(CARGO) test --workspace --exclude end-to-end --locked --tests contract
 
-clients: ## the vendors' own and third-party client libraries against the twins
+clients: ## third-party client libraries against the twins
 	tests/clients/run
 
 contract-test: ## Schemathesis over every contract
