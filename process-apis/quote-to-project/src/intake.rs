@@ -7,6 +7,7 @@ use canonical_model::{
 use chrono::{DateTime, Utc};
 use persistence::{Tx, inbox};
 use process_engine::{Engine, ExceptionFilter, Start, Started};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::allocation::{self, AllocationSync};
@@ -43,7 +44,7 @@ pub async fn deal(
     engine.start_in(tx, start).await
 }
 
-/// Takes up a change of an assignment.
+/// Takes up a change of an assignment. `message` tells one change from another.
 ///
 /// # Errors
 /// The database fails.
@@ -51,13 +52,13 @@ pub async fn assignment(
     engine: &Engine<Services>,
     tx: &mut Tx,
     connection: &str,
-    assignment_id: &str,
-    changed_at: DateTime<Utc>,
+    (assignment_id, changed_at): (&str, DateTime<Utc>),
+    message: &str,
     correlation_id: &str,
 ) -> Result<Started> {
     let start = Start {
         process: allocation::NAME,
-        business_key: &format!("{connection} {}", message_id(assignment_id, changed_at)),
+        business_key: &format!("{connection} {message}"),
         correlation_id,
         state: &AllocationSync::of(connection, assignment_id, changed_at),
     };
@@ -138,19 +139,14 @@ pub async fn assignment_changed(
         return cannot_be_read::<Assignment>(engine, tx, connection, &change, &correlation).await;
     }
     let source = format!("{connection} {}", Assignment::PATH);
-    if !inbox::accept(tx, &source, &message_id(&change.id, change.changed_at)).await? {
+    let message = message_of(&change);
+    if !inbox::accept(tx, &source, &message).await? {
         return Ok(());
     }
-    assignment(
-        engine,
-        tx,
-        connection,
-        &change.id,
-        change.changed_at,
-        &correlation,
-    )
-    .await
-    .map(drop)
+    let told = (change.id.as_str(), change.changed_at);
+    assignment(engine, tx, connection, told, &message, &correlation)
+        .await
+        .map(drop)
 }
 
 /// Whether a deal is for us: won, without a project, and not from before our time.
@@ -189,8 +185,17 @@ async fn cannot_be_read<T: Resource>(
 }
 
 /// One change of a record, however often it is told.
-fn message_id(id: &str, changed_at: DateTime<Utc>) -> String {
+pub(crate) fn message_id(id: &str, changed_at: DateTime<Utc>) -> String {
     format!("{id} {}", changed_at.timestamp_millis())
+}
+
+/// The same where two changes may have one stamp, because the system stamps to the second: what the record says tells
+/// them apart.
+fn message_of<T: Resource>(change: &Change<T>) -> String {
+    let says = change.record.as_ref().map(|record| &record.data);
+    let says = serde_json::to_vec(&says).unwrap_or_default();
+    let digest: String = hex::encode(Sha256::digest(says)).chars().take(16).collect();
+    format!("{} {digest}", message_id(&change.id, change.changed_at))
 }
 
 #[cfg(test)]
@@ -221,6 +226,32 @@ mod tests {
             project: None,
             project_status: None,
         }
+    }
+
+    #[test]
+    fn two_changes_within_a_second_are_two() {
+        let change = |record: Option<&str>| Change {
+            id: "7".to_owned(),
+            changed_at: DateTime::UNIX_EPOCH,
+            record: record.map(|name| canonical_model::Sourced {
+                connection: "psa/main".to_owned(),
+                object: "role".to_owned(),
+                id: "7".to_owned(),
+                version: None,
+                changed_at: DateTime::UNIX_EPOCH,
+                effect_key: None,
+                links: std::collections::BTreeMap::new(),
+                data: canonical_model::Role {
+                    name: name.to_owned(),
+                },
+                extensions: std::collections::BTreeMap::new(),
+            }),
+            failure: None,
+        };
+        let (first, second, gone) = (change(Some("a")), change(Some("b")), change(None));
+        assert_eq!(message_of(&first), message_of(&first.clone()));
+        assert_ne!(message_of(&first), message_of(&second));
+        assert_ne!(message_of(&second), message_of(&gone));
     }
 
     #[test]

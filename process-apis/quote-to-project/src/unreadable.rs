@@ -81,7 +81,9 @@ async fn read_again(ctx: &Ctx, state: &mut Unreadable) -> Result<()> {
         let (engine, changed_at) = (services.engine()?.clone(), state.changed_at);
         ctx.on_commit(move |tx| {
             Box::pin(async move {
-                intake::assignment(&engine, tx, &connection, &id, changed_at, &correlation)
+                let message = intake::message_id(&id, changed_at);
+                let told = (id.as_str(), changed_at);
+                intake::assignment(&engine, tx, &connection, told, &message, &correlation)
                     .await
                     .map(drop)
             })

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use canonical_model::{Assignment, ListQuery, Result};
+use chrono::{DateTime, Utc};
 use system_ports::{Filter, Support, Verb};
 
 use super::{Noun, Shared, Stamp, filter, in_state, is, params};
@@ -43,6 +44,16 @@ impl Noun for Assignment {
 
     fn read(record: &Record, view: View<'_>) -> Result<Option<Self>> {
         assignment::read(record, view)
+    }
+
+    /// The newer of the stamps of the time and of its seat, which says whose time it is.
+    fn changed_at(record: &Record, view: View<'_>) -> Result<DateTime<Utc>> {
+        let own = record.instant("updated_at")?;
+        let seat = view
+            .envelope
+            .follow(record, "workspace_resource_id", "workspace_resources");
+        let seat = seat.map(|seat| seat.instant("updated_at")).transpose()?.flatten();
+        record.needed("updated_at", own.max(seat))
     }
 
     async fn complete(shared: &Shared, envelope: &mut Envelope, ids: &[String]) -> Result<()> {

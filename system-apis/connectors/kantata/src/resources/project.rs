@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use canonical_model::{FindBy, ListQuery, Project, Result, Sourced, Write, WriteResult};
+use chrono::{DateTime, Utc};
 use system_ports::{Consistency, Filter, Idempotency, Support, Verb};
 
 use super::writes::Writable;
@@ -74,6 +75,17 @@ impl Noun for Project {
             subject: "Workspace",
             field: &settings.fields.project_key,
         })
+    }
+
+    /// The newest of the stamps of the project and of its custom fields.
+    fn changed_at(record: &Record, view: View<'_>) -> Result<DateTime<Utc>> {
+        let mut at = record.instant("updated_at")?;
+        for id in record.ids("custom_field_value_ids") {
+            if let Some(value) = view.envelope.get("custom_field_values", &id) {
+                at = at.max(value.instant("updated_at")?);
+            }
+        }
+        record.needed("updated_at", at)
     }
 
     fn look_up(by: FindBy, value: &str, settings: &Settings) -> Option<Params> {

@@ -16,7 +16,7 @@ use crate::account::{
 
 #[actix_web::test]
 async fn a_seat_is_filled_and_its_time_confirmed_and_withdrawn() {
-    let desk = Desk::start().await;
+    let desk = Desk::ago(3_600, prompt(), DEVELOPMENT_TOKEN, |_| {});
     let psa = &desk.psa;
     let place = desk.project("HEL-0001").await;
     let id = written(psa.resource_requests(), "r", request(&place, 2400))
@@ -36,6 +36,16 @@ async fn a_seat_is_filled_and_its_time_confirmed_and_withdrawn() {
         pencilled.role.as_ref().unwrap().label.as_deref(),
         Some("Senior Consultant")
     );
+
+    // An hour later the seat is given a name: its time counts as changed then.
+    let asked_at = planned.seen[&time].changed_at;
+    desk.catches_up();
+    let seat = desk.field("workspace_allocations", &time, "workspace_resource_id");
+    let seat = format!("workspace_resources/{}", seat.as_str().unwrap());
+    let named = json!({"workspace_resource": {"label": "Lead"}});
+    desk.acts(Method::PUT, &seat, named).await;
+    planned.catch_up(psa.assignments()).await;
+    assert!(planned.seen[&time].changed_at > asked_at);
 
     let placed = desk
         .firm
@@ -58,8 +68,6 @@ async fn a_seat_is_filled_and_its_time_confirmed_and_withdrawn() {
     assert_eq!(agreed.person.as_ref().unwrap().label.as_deref(), Some(JAMES));
 
     // Somebody else takes the seat: the time itself has not been touched.
-    let seat = desk.field("workspace_allocations", &time, "workspace_resource_id");
-    let seat = format!("workspace_resources/{}", seat.as_str().unwrap());
     desk.acts(
         Method::PUT,
         &seat,
