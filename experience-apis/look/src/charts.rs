@@ -25,9 +25,20 @@ const HEIGHT: u32 = 200;
 /// and values are text for every reader.
 #[must_use]
 pub fn bars(title: &str, rows: &[Bar]) -> String {
+    let largest = rows.iter().map(|row| row.value).max().unwrap_or_default();
+    bars_of(title, rows, largest)
+}
+
+/// As [`bars`], of percentages: a full track is 100; what is beyond is drawn full and said in words.
+#[must_use]
+pub fn percent_bars(title: &str, rows: &[Bar]) -> String {
+    bars_of(title, rows, Decimal::ONE_HUNDRED)
+}
+
+fn bars_of(title: &str, rows: &[Bar], whole: Decimal) -> String {
     let count = u32::try_from(rows.len()).unwrap_or(0);
     let mut svg = open(title, rows, ROW * count.max(1));
-    for (n, (row, length)) in rows.iter().zip(lengths(rows, WIDTH)).enumerate() {
+    for (n, (row, length)) in rows.iter().zip(lengths(rows, whole, WIDTH)).enumerate() {
         let top = ROW * u32::try_from(n).unwrap_or(0);
         let (text, bar) = (top + 16, top + 24);
         let _ = write!(
@@ -47,7 +58,8 @@ pub fn columns(title: &str, values: &[Bar]) -> String {
     let count = u32::try_from(values.len()).unwrap_or(0).max(1);
     let slot = WIDTH / count;
     let room = HEIGHT - 50;
-    for (n, (value, height)) in values.iter().zip(lengths(values, room)).enumerate() {
+    let largest = values.iter().map(|value| value.value).max().unwrap_or_default();
+    for (n, (value, height)) in values.iter().zip(lengths(values, largest, room)).enumerate() {
         let left = slot * u32::try_from(n).unwrap_or(0);
         let centre = left + slot / 2;
         let width = (slot * 3 / 5).min(90);
@@ -78,13 +90,12 @@ fn open(title: &str, values: &[Bar], height: u32) -> String {
 }
 
 /// Lengths in proportion to the largest value; a value above zero is never invisible.
-fn lengths(values: &[Bar], room: u32) -> impl Iterator<Item = u32> {
-    let largest = values.iter().map(|v| v.value).max().unwrap_or_default();
+fn lengths(values: &[Bar], whole: Decimal, room: u32) -> impl Iterator<Item = u32> {
     values.iter().map(move |v| {
-        if largest <= Decimal::ZERO || v.value <= Decimal::ZERO {
+        if whole <= Decimal::ZERO || v.value <= Decimal::ZERO {
             return 0;
         }
-        (v.value / largest * Decimal::from(room))
+        (v.value.min(whole) / whole * Decimal::from(room))
             .round()
             .to_u32()
             .unwrap_or(room)
@@ -125,13 +136,25 @@ mod tests {
     }
 
     #[test]
+    fn half_of_a_budget_fills_half_a_track_and_twice_a_budget_no_more_than_all_of_it() {
+        let svg = percent_bars("Burn", &[bar("a", 50), bar("b", 200)]);
+        let bars: Vec<_> = svg
+            .split(r#"class="bar""#)
+            .skip(1)
+            .map(|rest| rest.contains(r#"width="200""#))
+            .collect();
+        assert_eq!(bars, [true, false], "{svg}");
+        assert_eq!(svg.matches(r#"width="400" height="12""#).count(), 3, "{svg}");
+    }
+
+    #[test]
     fn nothing_and_less_than_nothing_are_drawn_as_nothing() {
         assert_eq!(
-            lengths(&[bar("a", 0), bar("b", -5)], 100).collect::<Vec<_>>(),
+            lengths(&[bar("a", 0), bar("b", -5)], Decimal::ZERO, 100).collect::<Vec<_>>(),
             [0, 0]
         );
         assert_eq!(
-            lengths(&[bar("a", 1), bar("b", 1_000_000)], 100).collect::<Vec<_>>(),
+            lengths(&[bar("a", 1), bar("b", 1_000_000)], Decimal::from(1_000_000), 100).collect::<Vec<_>>(),
             [2, 100]
         );
         assert!(columns("Empty", &[]).starts_with("<svg"));

@@ -11,7 +11,7 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-pub use charts::{Bar, bars, columns};
+pub use charts::{Bar, bars, columns, percent_bars};
 pub use money::shown_money;
 pub use words::shown_word;
 

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use canonical_model::{Currency, Money};
-use experience_look::{Bar, bars, shown_money, shown_word};
+use experience_look::{Bar, bars, percent_bars, shown_money, shown_word};
 use rust_decimal::Decimal;
 
 use super::{Age, Card, Dashboard, ProjectRow, Waiting};
@@ -119,7 +119,7 @@ fn chart(
         Some(Bar { label, value, shown })
     });
     let rows: Vec<Bar> = rows.take(CHARTED).collect();
-    (!rows.is_empty()).then(|| bars(title, &rows))
+    (!rows.is_empty()).then(|| percent_bars(title, &rows))
 }
 
 fn age_charts(ages: &[Age]) -> Vec<AgeChart> {
