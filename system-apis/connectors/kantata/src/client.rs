@@ -152,19 +152,19 @@ impl Client {
         Ok(whole)
     }
 
-    /// Creates records, all or none. The answer shows them with their custom fields.
+    /// Creates records, all or none. Of several, the answer shows which is which by their custom fields.
     pub(crate) async fn create(
         &self,
         object: Object,
         records: &[&Fields],
         what: &str,
     ) -> Result<Envelope, Refusal> {
-        let body = match records {
-            [one] => json!({ object.singular: one }),
-            several => json!({ object.plural: several }),
+        let path = format!("/api/v1/{}", object.plural);
+        let request = match records {
+            [one] => Request::post_json(path, &json!({ object.singular: one })),
+            several => Request::post_json(path, &json!({ object.plural: several }))
+                .query("include", "custom_field_values"),
         };
-        let request = Request::post_json(format!("/api/v1/{}", object.plural), &body)
-            .query("include", "custom_field_values");
         self.exchange(request, what).await
     }
 
