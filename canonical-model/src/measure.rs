@@ -86,7 +86,8 @@ impl fmt::Display for Minutes {
     /// Hours and minutes, `7:30`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.0 < 0 { "-" } else { "" };
-        write!(f, "{sign}{}:{:02}", self.0.abs() / 60, self.0.abs() % 60)
+        let minutes = self.0.unsigned_abs();
+        write!(f, "{sign}{}:{:02}", minutes / 60, minutes % 60)
     }
 }
 
@@ -94,6 +95,12 @@ impl fmt::Display for Minutes {
 mod tests {
     use super::*;
     use rust_decimal::dec;
+
+    #[test]
+    fn the_longest_length_that_can_be_written_is_shown_too() {
+        assert_eq!(Minutes::new(i64::MIN).to_string(), "-153722867280912930:08");
+        assert_eq!(Minutes::new(-450).to_string(), "-7:30");
+    }
 
     #[test]
     fn hours_come_and_go_without_loss_at_quarter_hours() {
