@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use validator::Validate;
+use validator::{Validate, ValidationError};
 
 use crate::{Currency, Money, RecordRef, Resource};
 
@@ -30,9 +30,11 @@ pub struct Account {
     pub email: Option<String>,
     /// Tax registrations, one a country.
     #[serde(default)]
+    #[validate(nested)]
     pub tax_registrations: Vec<TaxRegistration>,
     /// Where invoices go; its country decides the tax nexus.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(nested)]
     pub billing_address: Option<Address>,
     /// Payment terms, by the name that the system knows them by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,19 +56,21 @@ impl Resource for Account {
 }
 
 /// A registration of a company with a tax authority.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct TaxRegistration {
     /// ISO 3166 alpha-2 country.
+    #[validate(custom(function = "check_country"))]
     #[schema(pattern = "^[A-Z]{2}$", example = "DE")]
     pub country: String,
     /// The number, as the company prints it.
+    #[validate(length(min = 1, max = 40))]
     #[schema(min_length = 1, max_length = 40, example = "DE123456789")]
     pub number: String,
 }
 
 /// A postal address.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct Address {
     /// Street lines, at most three.
@@ -82,8 +86,16 @@ pub struct Address {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postal_code: Option<String>,
     /// ISO 3166 alpha-2 country.
+    #[validate(custom(function = "check_country"))]
     #[schema(pattern = "^[A-Z]{2}$", example = "DE")]
     pub country: String,
+}
+
+fn check_country(country: &str) -> Result<(), ValidationError> {
+    if country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        return Ok(());
+    }
+    Err(ValidationError::new("country").with_message("is an ISO 3166 code of two capital letters".into()))
 }
 
 /// How an account stands with finance, as sales sees it on the CRM's account.
