@@ -42,6 +42,8 @@ fn load(binary: &str, overrides: Table) -> anyhow::Result<()> {
         "time-to-invoice-process-api" => time_to_invoice_process_api,
         "invoice-to-cash-process-api" => invoice_to_cash_process_api,
         "executive-dashboard-experience-api" => executive_dashboard_experience_api,
+        "client-portal-experience-api" => client_portal_experience_api,
+        "staffing-experience-api" => staffing_experience_api,
         "operations-desk-experience-api" => operations_desk_experience_api
     )
 }

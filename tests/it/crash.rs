@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use fairlead::Development;
+use fairlead::{BINARIES, Development};
+use toml::Table;
 
 use crate::books;
 use crate::children::{self, Process};
@@ -28,6 +29,7 @@ async fn the_loop_ends_with_the_same_documents_after_kill_nine() {
     let folder = tempfile::tempdir().unwrap();
     let set_up = Development::on_free_ports(folder.path()).unwrap();
     let world = World::without_platform(folder, set_up);
+    short_leases(&world);
     let mut apis = children::all_in_one(&world);
     children::ready(&world).await;
     world.finance.set_mappings().await.unwrap();
@@ -46,6 +48,27 @@ async fn the_loop_ends_with_the_same_documents_after_kill_nine() {
     assert_eq!(books::documents(&world).await, documents_of_one_deal());
     drop(apis);
     world.stop().await;
+}
+
+/// A process that died holds its work until the lease ends. The tests need not wait as long as an installation.
+fn short_leases(world: &World) {
+    for (binary, _) in BINARIES
+        .iter()
+        .filter(|(binary, _)| binary.ends_with("-process-api"))
+    {
+        let file = world.set_up.config_file(binary);
+        let mut settings: Table = std::fs::read_to_string(&file).unwrap().parse().unwrap();
+        let defaults = format!("{}/../config/{binary}/default.toml", env!("CARGO_MANIFEST_DIR"));
+        let defaults: Table = std::fs::read_to_string(defaults).unwrap().parse().unwrap();
+        if defaults.contains_key("engine") {
+            let engine = settings.entry("engine").or_insert_with(|| Table::new().into());
+            engine
+                .as_table_mut()
+                .unwrap()
+                .insert("lease_ms".to_owned(), 2_000.into());
+            std::fs::write(&file, settings.to_string()).unwrap();
+        }
+    }
 }
 
 /// Kills and starts again when the first record of each moment is there; gives how often.

@@ -59,6 +59,10 @@ impl Bad {
         let foreign = json!({"workspace": {"title": "Old habits", "currency": "EUR",
             "custom_fields": [{"custom_field_id": 302, "value": "OLD-0001"}]}});
         let foreign = world.in_kantata(Method::POST, "workspaces", &foreign).await;
+        let swiss = json!({"workspace": {"title": "Zurich office", "currency": "CHF",
+            "custom_fields": [{"custom_field_id": 302, "value": "CHF-0001"}]}});
+        let swiss = world.in_kantata(Method::POST, "workspaces", &swiss).await;
+        job(world, project, "CHF-0001").await;
         let day = |n: u64| start.checked_add_days(chrono::Days::new(n)).unwrap();
         let (role, closed) = ("Senior Consultant", NaiveDate::from_ymd_opt(2026, 5, 4).unwrap());
         let week = [
@@ -99,6 +103,12 @@ impl Bad {
             ..hours(day(1), role, "as ever")
         };
         kantata.work(&foreign, &[elsewhere]).await.unwrap();
+        let in_francs = Hours {
+            task: None,
+            rate_in_cents: Some(25_000),
+            ..hours(day(1), role, "in francs")
+        };
+        kantata.work(&swiss, &[in_francs]).await.unwrap();
         Self {
             start,
             new_role,
@@ -135,6 +145,7 @@ impl Bad {
             ("role_not_mapped", 2, "data_steward", 8, Some(day)),
             ("missing_rate", 1, "project_accountant", 24, None),
             ("project_not_mapped", 1, "data_steward", 8, Some(day)),
+            ("missing_exchange_rate", 1, "project_accountant", 24, None),
         ];
         for (code, count, owner, due, money) in expected {
             let found = world.open_exceptions(code, count).await;
@@ -156,7 +167,7 @@ impl Bad {
             }
         }
         let all = world.exceptions().await;
-        assert_eq!(all.len(), 7, "nothing else stopped: {all:#?}");
+        assert_eq!(all.len(), 8, "nothing else stopped: {all:#?}");
         let path = "/v1/exception-groups";
         let groups = world
             .call(Method::GET, "control-process-api", path, "exceptions:read", None)
@@ -202,7 +213,7 @@ impl Bad {
         let answer = json!({"action": "answer", "answer": {"rate": {"money": money, "per": "hour"}}});
         world.resolve(rate, &answer).await;
         assert_eq!(posted(project.job_id.clone(), 7).await, 7);
-        for code in ["period_closed", "hours_out_of_range"] {
+        for code in ["period_closed", "hours_out_of_range", "missing_exchange_rate"] {
             let exception = &world.open_exceptions(code, 1).await[0];
             world
                 .resolve(
@@ -211,7 +222,7 @@ impl Bad {
                 )
                 .await;
         }
-        let job = self.job_of_old(world, project).await;
+        let job = job(world, project, "OLD-ERP").await;
         world
             .map("project_code", "psa/main", &self.foreign, "OLD-ERP")
             .await;
@@ -228,7 +239,7 @@ impl Bad {
         }
         assert_eq!(
             states,
-            BTreeMap::from([("resolved".to_owned(), 5), ("skipped".to_owned(), 2)]),
+            BTreeMap::from([("resolved".to_owned(), 5), ("skipped".to_owned(), 3)]),
             "{closed:#?}"
         );
         assert_eq!(
@@ -237,27 +248,6 @@ impl Bad {
             "what was skipped stays out"
         );
         self.minutes_add_up(world).await;
-    }
-
-    /// A project that finance has under another code, without a counterpart in the PSA.
-    async fn job_of_old(&self, world: &World, project: &Project) -> String {
-        let job = world.erp(&format!("job/{}", project.job_id)).await;
-        let record = json!({"code": "OLD-ERP", "name": "Old habits", "account": {"id": job["parent"]["id"]},
-            "legal_entity": {"id": "3"}, "billing_method": "time_and_materials", "currency": "EUR", "status": "active"});
-        let body =
-            json!({"writes": [{"key": "test-0000000000000000000000000000000000000001", "record": record}]});
-        let path = "/v1/connections/main/projects/writes";
-        let written = world
-            .call(Method::POST, "erp-system-api", path, "records:write", Some(&body))
-            .await;
-        let id = text(&written["results"][0]["id"]);
-        let id = if id.is_empty() {
-            text(&written["results"][0]["written"]["id"])
-        } else {
-            id
-        };
-        assert!(!id.is_empty(), "{written}");
-        id
     }
 
     /// Every approved minute is somewhere: posted or given up.
@@ -269,9 +259,24 @@ impl Bad {
             *minutes.entry(text(&line["state"])).or_default() += number(&line["minutes"]);
         }
         let posted = Decimal::from(450 * 8);
-        let skipped = Decimal::from(450 + 25 * 60);
+        let skipped = Decimal::from(450 + 25 * 60 + 450);
         let expected = BTreeMap::from([("posted".to_owned(), posted), ("skipped".to_owned(), skipped)]);
         assert_eq!(minutes, expected, "{page}");
         assert!(self.start <= chrono::Utc::now().date_naive());
     }
+}
+
+/// A project that finance has under a code, which Fairlead did not make; gives its id.
+async fn job(world: &World, like: &Project, code: &str) -> String {
+    let like = world.erp(&format!("job/{}", like.job_id)).await;
+    let record = json!({"code": code, "name": code, "account": {"id": like["parent"]["id"]}, "legal_entity": {"id": "3"},
+        "billing_method": "time_and_materials", "currency": "EUR", "status": "active"});
+    let body = json!({"writes": [{"key": format!("test-{code}"), "record": record}]});
+    let path = "/v1/connections/main/projects/writes";
+    let written = world
+        .call(Method::POST, "erp-system-api", path, "records:write", Some(&body))
+        .await;
+    let id = text(&written["results"][0]["written"]["id"]);
+    assert!(!id.is_empty(), "{written}");
+    id
 }

@@ -10,8 +10,8 @@ use serde_json::Value;
 use vendor_twins::firm::Deal;
 use vendor_twins::store::Verb;
 
-use crate::books;
 use crate::world::{Project, World, fairlead_deal, number, text};
+use crate::{books, children};
 
 #[actix_web::test]
 async fn a_deal_by_the_hour_becomes_cash() {
@@ -65,7 +65,10 @@ pub(crate) async fn play_on(world: &World, deal: &Deal) -> Told {
         let story = Story::new(&at, &world.finance, deal.clone()).unwrap();
         match story.play(&mut |_| ()).await {
             Ok(told) => return told,
-            Err(error) if tokio::time::Instant::now() < end => eprintln!("interrupted: {error:#}"),
+            Err(error) if tokio::time::Instant::now() < end => {
+                eprintln!("interrupted: {error:#}");
+                children::ready(world).await;
+            }
             Err(error) => panic!("{error:#}\n{}", world.open_matters().await),
         }
     }

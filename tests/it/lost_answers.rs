@@ -22,18 +22,18 @@ const NETSUITE: [(&str, &str); 9] = [
     ("PUT", "/record/v1/salesOrder/eid"),
     ("PUT", "/record/v1/billingSchedule/eid"),
     ("PUT", "/record/v1/resourceAllocation/eid"),
-    ("PUT", "/record/v1/timeBill$"),
-    ("PUT", "/record/v1/expenseReport$"),
-    ("PUT", "/record/v1/invoice/eid"),
+    ("PUT", "/record/v1/timeBill(\\?|$)"),
+    ("PUT", "/record/v1/expenseReport(\\?|$)"),
+    ("POST", "/record/v1/invoice(\\?|$)"),
 ];
 
 /// At the PSA: what Fairlead writes there; the firm's own writes are other paths.
 const KANTATA: [(&str, &str); 5] = [
-    ("POST", "/api/v1/workspace_groups$"),
-    ("POST", "/api/v1/workspaces$"),
+    ("POST", "/api/v1/workspace_groups(\\?|$)"),
+    ("POST", "/api/v1/workspaces(\\?|$)"),
     ("PUT", "/api/v1/workspaces/"),
-    ("POST", "/api/v1/stories$"),
-    ("POST", "/api/v1/resource_requests$"),
+    ("POST", "/api/v1/stories"),
+    ("POST", "/api/v1/resource_requests(\\?|$)"),
 ];
 
 /// At the CRM: upserts by our key, and changes of the account. The deal itself is closed by sales first.
