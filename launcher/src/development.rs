@@ -43,7 +43,8 @@ pub struct Development {
     data: PathBuf,
     ports: BTreeMap<&'static str, u16>,
     quick: bool,
-    database: Option<String>,
+    /// URL of a PostgreSQL server, and with what the names of our schemas begin.
+    database: Option<(String, String)>,
 }
 
 impl Development {
@@ -82,10 +83,10 @@ impl Development {
         })
     }
 
-    /// The same on PostgreSQL instead of SQLite files: one schema for each process API, with this prefix.
+    /// The same on PostgreSQL instead of SQLite files: one schema for each process API, whose name begins with `prefix`.
     #[must_use]
-    pub fn on_postgres(mut self, url: &str) -> Self {
-        self.database = Some(url.to_owned());
+    pub fn on_postgres(mut self, url: &str, prefix: &str) -> Self {
+        self.database = Some((url.to_owned(), prefix.to_owned()));
         self
     }
 
@@ -257,12 +258,12 @@ impl Development {
     fn put_database(&self, table: &mut Table, binary: &str) {
         let name = binary.trim_end_matches("-process-api");
         match &self.database {
-            Some(url) => {
+            Some((url, prefix)) => {
                 put(table, "database.url", url.clone());
                 put(
                     table,
                     "database.schema",
-                    format!("fairlead_{}", name.replace('-', "_")),
+                    format!("{prefix}_{}", name.replace('-', "_")),
                 );
             }
             None => {

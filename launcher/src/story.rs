@@ -222,10 +222,29 @@ impl<'a> Story<'a> {
                 Ok((rows.len() >= expected).then_some(rows.len()))
             })
             .await?;
+        self.see_marks(told).await?;
         say(&format!(
             "NetSuite     {posted} time entries and {} expenses are posted",
             told.expenses.len()
         ));
+        Ok(())
+    }
+
+    /// What is posted is marked in Kantata. A row in the ERP alone may be of a batch that is still under way, whose lines
+    /// an invoice would not take yet.
+    async fn see_marks(&self, told: &Told) -> anyhow::Result<()> {
+        for (subject, lines) in [("TimeEntry", &told.time_entries), ("Expense", &told.expenses)] {
+            self.until("posted work is marked in Kantata", || async {
+                let filter = [("subject_type", subject)];
+                let marks = self.firm.delivery.list("external_references", &filter).await?;
+                let marked: Vec<String> = marks
+                    .iter()
+                    .map(|mark| text(mark, "/subject_id"))
+                    .collect::<anyhow::Result<_>>()?;
+                Ok(lines.iter().all(|id| marked.contains(id)).then_some(()))
+            })
+            .await?;
+        }
         Ok(())
     }
 
