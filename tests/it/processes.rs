@@ -31,9 +31,10 @@ async fn the_loop_passes_on_postgres() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
+    let schemas = format!("e2e_{}", chrono::Utc::now().timestamp_micros());
     let set_up = Development::on_free_ports(folder.path())
         .unwrap()
-        .on_postgres(&url);
+        .on_postgres(&url, &schemas);
     let world = World::start_with(folder, set_up).await;
     let deal = fairlead_deal();
     let told = loop_::play(&world, &deal).await;
