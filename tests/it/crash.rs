@@ -46,6 +46,8 @@ async fn the_loop_ends_with_the_same_documents_after_kill_nine() {
     children::ready(&world).await;
     loop_::everything_is_where_it_belongs(&world, &deal, &told).await;
     assert_eq!(books::documents(&world).await, documents_of_one_deal());
+    let open = world.exceptions().await;
+    assert!(open.is_empty(), "nobody was asked: {open:#?}");
     drop(apis);
     world.stop().await;
 }
