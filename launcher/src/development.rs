@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::Context;
 use toml::{Table, Value};
@@ -37,6 +38,13 @@ const TWINS: [(&str, u16); 4] = [
     ("openid", 8290),
 ];
 
+/// Ports for tests: as many slots as there may be worlds at once, each with room for all that listens in one.
+const FIRST_PORT: u16 = 10_000;
+const SLOT: u16 = 32;
+const SLOTS: u32 = 600;
+const LAST_PORT: u16 = 30_000;
+static ASKED: AtomicU32 = AtomicU32::new(0);
+
 /// The development set-up of one installation.
 #[derive(Debug, Clone)]
 pub struct Development {
@@ -60,16 +68,23 @@ impl Development {
         }
     }
 
-    /// On ports that are free now, for tests.
+    /// On ports that are free now, for tests. They are below those that systems give to outgoing connections, and apart
+    /// from those of other processes that ask at the same time: they stay free until they are listened on.
     ///
     /// # Errors
     /// No port can be had.
     pub fn on_free_ports(data: &Path) -> anyhow::Result<Self> {
+        let asked = ASKED.fetch_add(1, Ordering::Relaxed);
+        let slot = std::process::id().wrapping_add(asked.wrapping_mul(257)) % SLOTS;
+        let first = FIRST_PORT + u16::try_from(slot)? * SLOT;
+        let mut free = (first..LAST_PORT)
+            .chain(FIRST_PORT..first)
+            .filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok());
         // All are held at once, so that no two are the same.
         let held = BINARIES
             .into_iter()
             .chain(TWINS)
-            .map(|(name, _)| Ok((name, TcpListener::bind(("127.0.0.1", 0))?)))
+            .map(|(name, _)| Ok((name, free.next().context("no port is free")?)))
             .collect::<anyhow::Result<Vec<_>>>()?;
         let ports = held
             .iter()
