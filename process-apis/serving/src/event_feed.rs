@@ -6,12 +6,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use canonical_model::{Event, EventPage, Result};
+use canonical_model::{Event, EventPage, Failure, Result};
 use futures_util::future::BoxFuture;
 use persistence::{Database, Tx, cursors, inbox};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+/// Failures in a row that are told at debug level only.
+const QUIET_FAILURES: u32 = 3;
 /// Pause after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -54,16 +56,22 @@ pub fn follow_events(
         take,
     };
     let task = tokio::spawn(async move {
+        let mut failures: u32 = 0;
         while !*stopped.borrow() {
             let page = tokio::select! {
                 page = feed.page() => page,
                 _ = stopped.changed() => break,
             };
             match page {
-                Ok(true) => taken(),
-                Ok(false) => {}
+                Ok(any) => {
+                    failures = 0;
+                    if any {
+                        taken();
+                    }
+                }
                 Err(failure) => {
-                    tracing::warn!(feed = %feed.name, code = %failure.code, %failure, "events could not be read");
+                    failures = failures.saturating_add(1);
+                    feed.report(&failure, failures);
                     tokio::select! {
                         () = tokio::time::sleep(PAUSE) => {}
                         _ = stopped.changed() => {}
@@ -83,6 +91,15 @@ struct EventFeed {
 }
 
 impl EventFeed {
+    /// A short absence, as when the APIs of an installation start one after the other, is no news.
+    fn report(&self, failure: &Failure, failures: u32) {
+        if failures <= QUIET_FAILURES {
+            tracing::debug!(feed = %self.name, code = %failure.code, %failure, "events could not be read");
+        } else {
+            tracing::warn!(feed = %self.name, code = %failure.code, %failure, failures, "events could not be read");
+        }
+    }
+
     /// Takes in the next page; whether there was anything in it.
     async fn page(&self) -> Result<bool> {
         let cursor = self.name.clone();
