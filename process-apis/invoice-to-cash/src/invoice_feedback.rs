@@ -3,7 +3,8 @@
 //! It starts when the ERP made, changed or was paid an invoice: by its change feed, or by a notice. The invoice's company
 //! and project are found by cross-reference; the fact goes to insight; the invoice is shown on the account and on the
 //! opportunity in the CRM; and the account's standing (status, billed and collected to date, DSO, margin) is computed anew
-//! from all its invoices and written where sales sees it. Nothing is taken back: what is shown is what the books say.
+//! from all its invoices and written where sales sees it. Feedback of one account takes turns: what was read earlier is
+//! never written later. Nothing is taken back: what is shown is what the books say.
 
 use canonical_model::{
     Account, CanonicalId, EffectKey, Fact, Failure, Invoice, InvoiceChanged, MappingDomain, Money, RecordRef,
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::account_standing::financials_of;
 use crate::parties::{self, Buyer};
 use crate::services::{Ctx, Services};
+use crate::turns;
 
 /// Name of the process.
 pub const NAME: &str = "invoice-feedback";
@@ -59,10 +61,14 @@ pub fn definition() -> Process<InvoiceFeedback, Services> {
         .version(1)
         .step("load_invoice", load_invoice)
         .step("find_parties", find_parties)
+        .step("take_turn", take_turn)
+        .undo(give_turn_back)
+        .step("load_invoice_again", load_invoice)
         .step("tell_fact", tell_fact)
         .step("show_invoice_in_crm", show_invoice_in_crm)
         .step("await_insight", await_insight)
         .step("update_account_in_crm", update_account_in_crm)
+        .step("give_turn_back", give_turn_back)
         .owner("account_not_referenced", steward)
         .owner("account_without_crm_id", steward)
         .owner("missing_fx_rate", accountant(24))
@@ -153,6 +159,28 @@ async fn legal_entity_code(ctx: &Ctx, connection: &str, entity: &RecordRef) -> R
     questions.extend(entity.label.as_deref().map(question));
     let answers = ctx.services().control.translate(&questions).await?;
     Ok(answers.into_iter().find_map(|answer| answer.code))
+}
+
+async fn take_turn(ctx: &Ctx, state: &mut InvoiceFeedback) -> Result<()> {
+    let (account, instance) = (state.buyer()?.canonical_id, ctx.instance_id());
+    let database = &ctx.services().database;
+    let taken = database
+        .write(move |tx| Box::pin(async move { turns::take(tx, account, instance).await }))
+        .await?;
+    if taken {
+        return Ok(());
+    }
+    Err(ctx.wait_until(chrono::Utc::now() + Duration::milliseconds(500)))
+}
+
+/// Also what a compensation does: whoever does not go on does not stand in the way.
+async fn give_turn_back(ctx: &Ctx, state: &mut InvoiceFeedback) -> Result<()> {
+    let Some(buyer) = &state.buyer else {
+        return Ok(());
+    };
+    let (account, instance) = (buyer.canonical_id, ctx.instance_id());
+    ctx.on_commit(move |tx| Box::pin(async move { turns::give(tx, account, instance).await }));
+    Ok(())
 }
 
 async fn tell_fact(ctx: &Ctx, state: &mut InvoiceFeedback) -> Result<()> {

@@ -12,6 +12,7 @@ pub mod services;
 mod settings;
 pub mod standing;
 mod state;
+pub mod turns;
 
 pub use routes::{contract, routes};
 pub use running::{Running, migrate, run};

@@ -16,7 +16,7 @@ use crate::routes::{contract, routes};
 use crate::services::Services;
 use crate::settings::Settings;
 use crate::state::InvoiceToCash;
-use crate::{invoice_feedback, payment_feedback};
+use crate::{invoice_feedback, payment_feedback, turns};
 
 /// The API at work.
 pub struct Running {
@@ -47,7 +47,11 @@ pub async fn migrate(settings: &Settings) -> anyhow::Result<()> {
 }
 
 async fn open(settings: &Settings) -> anyhow::Result<Database> {
-    Ok(Database::open(&settings.database, &process_engine::MIGRATIONS).await?)
+    let migrations: Vec<_> = process_engine::MIGRATIONS
+        .into_iter()
+        .chain([turns::MIGRATION])
+        .collect();
+    Ok(Database::open(&settings.database, &migrations).await?)
 }
 
 /// Starts the API.
@@ -56,7 +60,7 @@ async fn open(settings: &Settings) -> anyhow::Result<Database> {
 /// The settings do not hold, the database cannot be opened, or the port is taken.
 pub async fn run(settings: &Settings) -> anyhow::Result<Running> {
     let database = open(settings).await?;
-    let services = services(settings)?;
+    let services = services(settings, database.clone())?;
     let erp = services.erp.clone();
     let engine = Engine::builder(database.clone(), Arc::new(services), settings.engine.clone())
         .source("/process/invoice-to-cash")
@@ -96,13 +100,14 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Running> {
     })
 }
 
-fn services(settings: &Settings) -> anyhow::Result<Services> {
+fn services(settings: &Settings, database: Database) -> anyhow::Result<Services> {
     let identity = &settings.identity;
     let crm = identity.authorizer("crm-system-api", "records:read records:write")?;
     let erp = identity.authorizer("erp-system-api", "records:read")?;
     let control = identity.authorizer("control-process-api", "references:read")?;
     let insight = identity.authorizer("insight-process-api", "insight:read costs:read")?;
     Ok(Services {
+        database,
         erp: SystemClient::new(SystemKind::Erp, &settings.systems.erp, erp)?,
         crm: SystemClient::new(SystemKind::Crm, &settings.systems.crm, crm)?,
         control: ControlClient::new(&settings.processes.control, control)?,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use canonical_model::{Resource, SystemKind};
+use persistence::Database;
 use process_client::{ControlClient, InsightClient};
 use process_engine::StepContext;
 use system_client::{Remote, SystemClient};
@@ -17,6 +18,8 @@ pub struct Services {
     pub erp: SystemClient,
     /// Where sales works.
     pub crm: SystemClient,
+    /// This API's own database.
+    pub database: Database,
     /// Cross-references.
     pub control: ControlClient,
     /// Margins.

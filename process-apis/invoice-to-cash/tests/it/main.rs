@@ -1,11 +1,7 @@
 //! The API as it is started, without the systems behind it; the loop itself is played in `tests/` of the workspace.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test ends where it fails, in its helpers too"
-)]
 
-use canonical_model::Accepted;
-use invoice_to_cash_process_api::{Settings, contract, run};
+use canonical_model::{Accepted, CanonicalId};
+use invoice_to_cash_process_api::{Settings, contract, run, turns};
 use serde_json::json;
 use testkit::Issuer;
 
@@ -55,4 +51,42 @@ async fn whoever_may_not_is_refused_and_a_repeated_notice_is_one() {
     assert_eq!(first, again);
     assert_eq!(tell("one", "108").await.status().as_u16(), 409);
     running.stop().await;
+}
+
+#[tokio::test]
+async fn feedback_of_one_account_takes_turns() {
+    let migrations: Vec<_> = process_engine::MIGRATIONS
+        .into_iter()
+        .chain([turns::MIGRATION])
+        .collect();
+    for (engine, db) in testkit::test_database(&migrations).await {
+        let (account, first, second) = (
+            CanonicalId::generate(),
+            CanonicalId::generate(),
+            CanonicalId::generate(),
+        );
+        let take = async |who| {
+            db.write(move |tx| Box::pin(async move { turns::take(tx, account, who).await }))
+                .await
+        };
+        let give = async |who| {
+            db.write(move |tx| Box::pin(async move { turns::give(tx, account, who).await }))
+                .await
+        };
+        assert_eq!(take(first).await, Ok(true), "{engine}");
+        assert_eq!(
+            take(first).await,
+            Ok(true),
+            "{engine}: trying again keeps the turn"
+        );
+        assert_eq!(take(second).await, Ok(false), "{engine}");
+        assert_eq!(
+            give(second).await,
+            Ok(()),
+            "{engine}: who has not the turn cannot give it"
+        );
+        assert_eq!(take(second).await, Ok(false), "{engine}");
+        assert_eq!(give(first).await, Ok(()), "{engine}");
+        assert_eq!(take(second).await, Ok(true), "{engine}");
+    }
 }
