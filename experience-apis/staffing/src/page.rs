@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
-use canonical_model::Failure;
+use canonical_model::{Failure, ResourceRequestState};
 use chassis::{Allowed, Problem};
 use experience_look::{NavLink, Page, shown_word};
 
@@ -37,8 +37,7 @@ pub(crate) async fn show(
     staffing: web::Data<Staffing>,
 ) -> Result<HttpResponse, Problem> {
     let person = person_of(&allowed.caller);
-    let mut open = requests(&staffing).await?;
-    open.retain(|request| request.open);
+    let open = requests(&staffing, Some(ResourceRequestState::Open)).await?;
     let assignments = assignments(&staffing, person.as_deref()).await?;
     let name = allowed.caller.name.as_deref().unwrap_or(&allowed.caller.subject);
     let html = html(&open, &assignments, person.is_some(), name).map_err(|error| {

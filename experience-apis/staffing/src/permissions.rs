@@ -23,3 +23,27 @@ pub(crate) fn person_of(caller: &Caller) -> Option<String> {
     }
     Some(caller.email.clone().unwrap_or_else(|| caller.subject.clone()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_consultant_sees_their_own_time_and_who_plans_sees_everybodys() {
+        let caller = |roles: &[Role]| Caller {
+            subject: "tom".to_owned(),
+            name: None,
+            email: Some("tom@firm.example".to_owned()),
+            roles: roles.to_vec(),
+            scopes: vec!["staffing:read".to_owned()],
+            account: None,
+            is_service: false,
+            on_behalf_of: None,
+        };
+        let own = Some("tom@firm.example".to_owned());
+        assert_eq!(person_of(&caller(&[Role::Consultant])), own);
+        for role in [Role::ResourceManager, Role::AccountLead, Role::Administrator] {
+            assert_eq!(person_of(&caller(&[Role::Consultant, role])), None);
+        }
+    }
+}

@@ -84,3 +84,58 @@ impl From<AssignmentChanged> for PlannedTime {
         }
     }
 }
+
+/// Planned time of one person (e-mail address), or everybody's. It is asked for by person, and checked again here.
+#[must_use]
+pub fn planned_of(person: Option<&str>, assignments: Vec<AssignmentChanged>) -> Vec<PlannedTime> {
+    assignments
+        .into_iter()
+        .filter(|assignment| {
+            person.is_none_or(|wanted| {
+                let planned = assignment.person.as_deref();
+                planned.is_some_and(|planned| planned.eq_ignore_ascii_case(wanted))
+            })
+        })
+        .map(PlannedTime::from)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use canonical_model::{CanonicalId, ProjectScope};
+
+    fn planned(person: Option<&str>) -> AssignmentChanged {
+        AssignmentChanged {
+            scope: ProjectScope {
+                project_id: CanonicalId::generate(),
+                project_code: "HEL-1".to_owned(),
+                account_id: CanonicalId::generate(),
+                account_name: "Helios".to_owned(),
+                legal_entity: "de".to_owned(),
+                region: None,
+            },
+            assignment: "psa/main/57".to_owned(),
+            person: person.map(str::to_owned),
+            role: None,
+            state: AssignmentState::Tentative,
+            start_date: "2026-11-09".parse().unwrap(),
+            end_date: "2026-11-20".parse().unwrap(),
+            minutes: Minutes::new(600),
+            changed_at: "2026-11-02T08:00:00Z".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_person_sees_no_time_of_others_and_no_empty_seat() {
+        let all = vec![
+            planned(Some("Tom@firm.example")),
+            planned(Some("anna@firm.example")),
+            planned(None),
+        ];
+        let own = planned_of(Some("tom@firm.example"), all.clone());
+        let people: Vec<_> = own.into_iter().map(|planned| planned.person).collect();
+        assert_eq!(people, [Some("Tom@firm.example".to_owned())]);
+        assert_eq!(planned_of(None, all).len(), 3);
+    }
+}

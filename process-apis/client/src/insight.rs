@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use canonical_model::{
     AccountMargin, AssignmentChanged, CanonicalId, Fact, InvoiceStanding, Kpi, KpiName, Page,
-    ProjectStanding, ResourceRequestStanding, Result,
+    ProjectStanding, ResourceRequestStanding, ResourceRequestState, Result,
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use egress::{Authorizer, ClientSettings, Request};
@@ -32,6 +32,40 @@ pub struct InvoiceQuery {
     pub account_id: Option<CanonicalId>,
     /// Only of this project (canonical id).
     pub project_id: Option<CanonicalId>,
+    /// From the page before.
+    pub cursor: Option<String>,
+    /// Records a page.
+    pub limit: Option<u32>,
+}
+
+/// Which wishes for people.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RequestQuery {
+    /// Only those that stand so.
+    pub state: Option<ResourceRequestState>,
+    /// Only of this account (canonical id).
+    pub account_id: Option<CanonicalId>,
+    /// Only of this project (canonical id).
+    pub project_id: Option<CanonicalId>,
+    /// From the page before.
+    pub cursor: Option<String>,
+    /// Records a page.
+    pub limit: Option<u32>,
+}
+
+/// Which planned time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AssignmentQuery {
+    /// Only of this person (e-mail address).
+    pub person: Option<String>,
+    /// Only of this account (canonical id).
+    pub account_id: Option<CanonicalId>,
+    /// Only of this project (canonical id).
+    pub project_id: Option<CanonicalId>,
+    /// Only what lasts at least until this day.
+    pub from: Option<NaiveDate>,
+    /// Only what begins by this day.
+    pub to: Option<NaiveDate>,
     /// From the page before.
     pub cursor: Option<String>,
     /// Records a page.
@@ -122,23 +156,30 @@ impl InsightClient {
     ///
     /// # Errors
     /// When the API is not reached or refuses.
-    pub async fn resource_requests(&self, query: &InvoiceQuery) -> Result<Page<ResourceRequestStanding>> {
-        self.api
-            .get(of(Request::get("/v1/resource-requests"), query))
-            .await
+    pub async fn resource_requests(&self, query: &RequestQuery) -> Result<Page<ResourceRequestStanding>> {
+        let request = Request::get("/v1/resource-requests")
+            .query_opt("state", query.state.map(word))
+            .query_opt("account_id", query.account_id)
+            .query_opt("project_id", query.project_id)
+            .query_opt("cursor", query.cursor.as_ref())
+            .query_opt("limit", query.limit);
+        self.api.get(request).await
     }
 
-    /// Who is placed; of one person (e-mail address) where it is given.
+    /// Who is placed, by first day.
     ///
     /// # Errors
     /// When the API is not reached or refuses.
-    pub async fn assignments(
-        &self,
-        person: Option<&str>,
-        query: &InvoiceQuery,
-    ) -> Result<Page<AssignmentChanged>> {
-        let request = Request::get("/v1/assignments").query_opt("person", person);
-        self.api.get(of(request, query)).await
+    pub async fn assignments(&self, query: &AssignmentQuery) -> Result<Page<AssignmentChanged>> {
+        let request = Request::get("/v1/assignments")
+            .query_opt("person", query.person.as_ref())
+            .query_opt("account_id", query.account_id)
+            .query_opt("project_id", query.project_id)
+            .query_opt("from", query.from)
+            .query_opt("to", query.to)
+            .query_opt("cursor", query.cursor.as_ref())
+            .query_opt("limit", query.limit);
+        self.api.get(request).await
     }
 
     /// What an account's projects earned, one entry a currency. Needs the scope `costs:read`.
@@ -148,6 +189,22 @@ impl InsightClient {
     pub async fn account_margin(&self, id: CanonicalId) -> Result<Vec<AccountMargin>> {
         let request = Request::get(format!("/v1/accounts/{id}/margin")).template("/v1/accounts/{id}/margin");
         self.api.get(request).await
+    }
+}
+
+/// The records of all pages: `fetch` gets the cursor of the page that it is asked for.
+///
+/// # Errors
+/// When a page cannot be fetched.
+pub async fn every_page<T>(fetch: impl AsyncFn(Option<String>) -> Result<Page<T>>) -> Result<Vec<T>> {
+    let (mut records, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = fetch(cursor).await?;
+        records.extend(page.items);
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return Ok(records);
+        }
     }
 }
 

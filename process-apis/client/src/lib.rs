@@ -16,6 +16,6 @@ pub use egress::ClientSettings;
 pub use act::Act;
 pub use control::{AuditQuery, ControlClient, MappingQuery};
 pub use desk::{DeskClient, ExceptionQuery};
-pub use insight::{InsightClient, InvoiceQuery, ToldFact, Window};
+pub use insight::{AssignmentQuery, InsightClient, InvoiceQuery, RequestQuery, ToldFact, Window, every_page};
 pub use process::{EventQuery, InstanceQuery, ProcessClient};
 pub use processes::{InvoiceToCashClient, PostingLineQuery, QuoteToProjectClient, TimeToInvoiceClient};

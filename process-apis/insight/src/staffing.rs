@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use canonical_model::{AssignmentChanged, AssignmentState, CanonicalId, ResourceRequestStanding};
-use chrono::{DateTime, Utc};
+use canonical_model::{
+    AssignmentChanged, AssignmentState, CanonicalId, ResourceRequestStanding, ResourceRequestState,
+};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::facts::{Facts, Told};
 
@@ -54,6 +56,21 @@ pub fn assignments(facts: &Facts) -> Vec<AssignmentChanged> {
         .collect();
     planned.sort_by(|a, b| (a.start_date, &a.assignment).cmp(&(b.start_date, &b.assignment)));
     planned
+}
+
+/// Open until a person is agreed.
+#[must_use]
+pub fn state_of(request: &ResourceRequestStanding) -> ResourceRequestState {
+    match request.met_at {
+        Some(_) => ResourceRequestState::Fulfilled,
+        None => ResourceRequestState::Open,
+    }
+}
+
+/// Planned time has a day within these; both ends count, and an absent end is open.
+#[must_use]
+pub fn touches(assignment: &AssignmentChanged, from: Option<NaiveDate>, to: Option<NaiveDate>) -> bool {
+    from.is_none_or(|day| assignment.end_date >= day) && to.is_none_or(|day| assignment.start_date <= day)
 }
 
 fn newest(facts: &Facts) -> BTreeMap<&str, &Told<AssignmentChanged>> {
@@ -123,10 +140,31 @@ mod tests {
         }
         let standing: Vec<_> = requests(&facts)
             .into_iter()
-            .map(|r| (r.request, r.met_at.is_some()))
+            .map(|r| (state_of(&r), r.request))
             .collect();
-        assert_eq!(standing, [("b".to_owned(), false), ("a".to_owned(), true)]);
+        let (open, met) = (ResourceRequestState::Open, ResourceRequestState::Fulfilled);
+        assert_eq!(standing, [(open, "b".to_owned()), (met, "a".to_owned())]);
         let planned: Vec<_> = assignments(&facts).into_iter().map(|a| a.assignment).collect();
         assert_eq!(planned, ["1"]);
+    }
+
+    #[test]
+    fn planned_time_touches_the_days_from_its_first_to_its_last() {
+        let Fact::AssignmentChanged(planned) =
+            placed("1", AssignmentState::Confirmed, "2026-11-02T08:00:00Z")
+        else {
+            unreachable!("placed makes assignments");
+        };
+        let day = |day: &str| Some(day.parse().unwrap());
+        for (from, to, expected) in [
+            (None, None, true),
+            (day("2026-11-20"), None, true),
+            (day("2026-11-21"), None, false),
+            (None, day("2026-11-09"), true),
+            (None, day("2026-11-08"), false),
+            (day("2026-11-12"), day("2026-11-13"), true),
+        ] {
+            assert_eq!(touches(&planned, from, to), expected, "{from:?} to {to:?}");
+        }
     }
 }

@@ -10,12 +10,12 @@ use std::sync::{Arc, Mutex};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use canonical_model::{
     CanonicalId, DealNotice, ExceptionState, InstanceState, MappingDomain, Resolution, ResolutionAction,
-    TranslationQuestion,
+    ResourceRequestState, TranslationQuestion,
 };
 use egress::{BearerToken, ClientSettings};
 use process_client::{
-    Act, ControlClient, ExceptionQuery, InsightClient, InstanceQuery, ProcessClient, QuoteToProjectClient,
-    Window,
+    Act, AssignmentQuery, ControlClient, ExceptionQuery, InsightClient, InstanceQuery, ProcessClient,
+    QuoteToProjectClient, RequestQuery, Window,
 };
 use serde_json::{Value, json};
 
@@ -118,12 +118,27 @@ async fn queries_are_in_canonical_words() {
         ..ExceptionQuery::default()
     };
     process.desk().exceptions(&exceptions).await.unwrap();
+    let insight = InsightClient::new(&api.settings, token()).unwrap();
+    let requests = RequestQuery {
+        state: Some(ResourceRequestState::Open),
+        ..RequestQuery::default()
+    };
+    insight.resource_requests(&requests).await.unwrap();
+    let planned = AssignmentQuery {
+        person: Some("tom@firm.example".to_owned()),
+        from: Some("2026-11-01".parse().unwrap()),
+        to: Some("2026-11-30".parse().unwrap()),
+        ..AssignmentQuery::default()
+    };
+    insight.assignments(&planned).await.unwrap();
     let lines: Vec<_> = api.received().into_iter().map(|received| received.line).collect();
     assert_eq!(
         lines,
         [
             "GET /v1/instances?state=parked&limit=5",
-            "GET /v1/exceptions?state=open&subject=role%3Apsa%2Fmain%3A117"
+            "GET /v1/exceptions?state=open&subject=role%3Apsa%2Fmain%3A117",
+            "GET /v1/resource-requests?state=open",
+            "GET /v1/assignments?person=tom%40firm.example&from=2026-11-01&to=2026-11-30"
         ]
     );
 }

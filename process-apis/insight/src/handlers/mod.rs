@@ -22,10 +22,6 @@ pub(crate) struct ScopeQuery {
     pub(crate) account_id: Option<CanonicalId>,
     /// Only of this project.
     pub(crate) project_id: Option<CanonicalId>,
-    /// Only of this person (e-mail address); applied to assignments.
-    #[validate(length(min = 1, max = 200))]
-    #[param(min_length = 1, max_length = 200)]
-    pub(crate) person: Option<String>,
     /// From the page before.
     #[validate(length(max = 20))]
     #[param(max_length = 20)]
@@ -40,14 +36,16 @@ pub(crate) struct ScopeQuery {
 const PAGE: usize = 100;
 
 /// One page of records that are all at hand, and the cursor of the next.
-pub(crate) fn page<T>(all: Vec<T>, query: &ScopeQuery) -> Result<(Vec<T>, Option<String>), Failure> {
-    let offset: usize = query
-        .cursor
-        .as_deref()
+pub(crate) fn page<T>(
+    all: Vec<T>,
+    cursor: Option<&str>,
+    limit: Option<usize>,
+) -> Result<(Vec<T>, Option<String>), Failure> {
+    let offset: usize = cursor
         .unwrap_or("0")
         .parse()
         .map_err(|_| Failure::business("malformed_cursor", "the cursor is not one of this API's"))?;
-    let limit = query.limit.unwrap_or(PAGE);
+    let limit = limit.unwrap_or(PAGE);
     let end = offset.saturating_add(limit);
     let next_cursor = (end < all.len()).then(|| end.to_string());
     Ok((all.into_iter().skip(offset).take(limit).collect(), next_cursor))

@@ -1,5 +1,7 @@
 //! The contract, and what every caller is refused.
 
+use std::path::Path;
+
 use insight_process_api::{Settings, contract, run};
 use testkit::Issuer;
 
@@ -15,11 +17,10 @@ fn the_default_settings_hold() {
     chassis::load_with::<Settings>(toml::Table::new()).unwrap();
 }
 
-#[tokio::test]
-async fn whoever_may_not_is_refused_and_cost_is_for_those_who_may_see_it() {
-    let (folder, issuer) = (tempfile::tempdir().unwrap(), Issuer::start().await);
+/// Settings of an API that nobody answers behind.
+pub(crate) fn settings(folder: &Path, issuer: &Issuer) -> Settings {
     let file = |name: &str, text: &str| {
-        let path = folder.path().join(name);
+        let path = folder.join(name);
         std::fs::write(&path, text).unwrap();
         format!("file:{}", path.display())
     };
@@ -31,13 +32,19 @@ async fn whoever_may_not_is_refused_and_cost_is_for_those_who_may_see_it() {
     let overrides = toml::toml! {
         http = { port = 0 }
         auth = { issuer = (issuer.url().to_string()) }
-        database = { url = (format!("sqlite:{}", folder.path().join("insight.sqlite").display())) }
+        database = { url = (format!("sqlite:{}", folder.join("insight.sqlite").display())) }
         identity = { token_url = (format!("{nobody}/token")), client_secret = secret }
         processes = { quote_to_project = nobody, time_to_invoice = nobody, invoice_to_cash = nobody }
         systems = { erp = nobody, psa = nobody }
         costs = { encryption_key = key }
     };
-    let running = run(&chassis::load_with(overrides).unwrap()).await.unwrap();
+    chassis::load_with(overrides).unwrap()
+}
+
+#[tokio::test]
+async fn whoever_may_not_is_refused_and_cost_is_for_those_who_may_see_it() {
+    let (folder, issuer) = (tempfile::tempdir().unwrap(), Issuer::start().await);
+    let running = run(&settings(folder.path(), &issuer)).await.unwrap();
     testkit::check_refusals(&running.base_url, &contract(), &issuer, API).await;
 
     let names = async |scopes: &[&str]| {

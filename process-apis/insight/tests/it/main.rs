@@ -5,4 +5,5 @@
 )]
 
 mod api;
+mod scope;
 mod store;

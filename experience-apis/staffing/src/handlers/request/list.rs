@@ -22,5 +22,5 @@ pub(crate) async fn list(
     _allowed: Allowed<ReadStaffing>,
     staffing: web::Data<Staffing>,
 ) -> Handled<Vec<StaffingRequest>> {
-    Ok(web::Json(requests(&staffing).await?))
+    Ok(web::Json(requests(&staffing, None).await?))
 }

@@ -46,6 +46,6 @@ pub(crate) async fn list(
         })
         .map(|(_, _, standing)| standing)
         .collect();
-    let (items, next_cursor) = page(wanted, &query)?;
+    let (items, next_cursor) = page(wanted, query.cursor.as_deref(), query.limit)?;
     Ok(web::Json(InvoiceStandings { items, next_cursor }))
 }

@@ -47,6 +47,6 @@ pub(crate) async fn list(
         query.account_id.is_none_or(|id| s.scope.account_id == id)
             && query.project_id.is_none_or(|id| s.scope.project_id == id)
     });
-    let (items, next_cursor) = page(standings, &query)?;
+    let (items, next_cursor) = page(standings, query.cursor.as_deref(), query.limit)?;
     Ok(web::Json(ProjectStandings { items, next_cursor }))
 }
