@@ -2,14 +2,14 @@
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
-use canonical_model::{Failure, InvoiceStatus, Money};
+use canonical_model::{CanonicalId, Failure, InvoiceStatus, Money};
 use chassis::{Allowed, Problem, ValidQuery};
 use experience_look::{NavLink, Page, shown_money};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use crate::handlers::{AccountQuery, invoices, projects};
-use crate::permissions::{ReadPortal, account_of};
+use crate::handlers::{AccountQuery, accounts, invoices, projects};
+use crate::permissions::{ReadPortal, account_of, is_client};
 use crate::state::Portal;
 use crate::view::{ClientInvoice, ClientProject};
 
@@ -49,19 +49,34 @@ impl Content<'_> {
     }
 }
 
-/// `GET /`.
+/// Whose projects and invoices to look at, for those who are no clients.
+#[derive(Template)]
+#[template(path = "accounts.html")]
+struct Accounts<'a> {
+    accounts: &'a [(String, CanonicalId)],
+}
+
+/// `GET /`. Who is no client and names no account chooses one.
 pub(crate) async fn show(
     allowed: Allowed<ReadPortal>,
     query: ValidQuery<AccountQuery>,
     portal: web::Data<Portal>,
 ) -> Result<HttpResponse, Problem> {
+    let person = allowed.caller.name.as_deref().unwrap_or(&allowed.caller.subject);
+    if query.0.account.is_none() && !is_client(&allowed.caller) {
+        let accounts = accounts(&portal).await?;
+        return answer(choice(&accounts, person));
+    }
     let account = account_of(&allowed.caller, query.0.account)?;
     let (projects, invoices) = (
         projects(&portal, account).await?,
         invoices(&portal, account).await?,
     );
-    let person = allowed.caller.name.as_deref().unwrap_or(&allowed.caller.subject);
-    let html = html(&projects, &invoices, person).map_err(|error| {
+    answer(html(&projects, &invoices, person))
+}
+
+fn answer(html: Result<String, askama::Error>) -> Result<HttpResponse, Problem> {
+    let html = html.map_err(|error| {
         Failure::fault("page_not_rendered", "The page cannot be made.").with_detail(error.to_string())
     })?;
     Ok(HttpResponse::Ok()
@@ -75,14 +90,22 @@ fn html(
     person: &str,
 ) -> Result<String, askama::Error> {
     let body = Content { projects, invoices }.render()?;
+    framed("Projects and invoices", &body, person)
+}
+
+fn choice(accounts: &[(String, CanonicalId)], person: &str) -> Result<String, askama::Error> {
+    framed("Accounts", &Accounts { accounts }.render()?, person)
+}
+
+fn framed(title: &str, body: &str, person: &str) -> Result<String, askama::Error> {
     let page = Page {
         area: "Client portal",
-        title: "Your projects and invoices",
+        title,
         nav: &NAV,
         here: "/",
         person: Some(person),
         live: None,
-        body: &body,
+        body,
     };
     page.html()
 }

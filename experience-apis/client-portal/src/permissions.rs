@@ -11,6 +11,11 @@ impl Permission for ReadPortal {
     const ROLES: &'static [Role] = &[Role::Client, Role::AccountLead];
 }
 
+/// Whoever is a client is nothing else here: another role on top opens no other account.
+pub(crate) fn is_client(caller: &Caller) -> bool {
+    !caller.is_service && caller.has_role(Role::Client)
+}
+
 /// The one account that a caller sees. A client sees the account that the token names; an account lead, or a portal's own
 /// back end, names the account that it asks for.
 ///
@@ -18,8 +23,7 @@ impl Permission for ReadPortal {
 /// Business `forbidden` for a client whose token names no account; `not_found` for an account that is not the client's;
 /// `malformed_query` where nobody says which account.
 pub(crate) fn account_of(caller: &Caller, asked: Option<CanonicalId>) -> Result<CanonicalId> {
-    let is_client = !caller.is_service && caller.has_role(Role::Client);
-    match (is_client, caller.account, asked) {
+    match (is_client(caller), caller.account, asked) {
         (true, None, _) => Err(Failure::business(
             "forbidden",
             "Your sign-in belongs to no account yet: ask your account lead at the firm to connect it.",

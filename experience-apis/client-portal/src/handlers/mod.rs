@@ -3,14 +3,14 @@
 pub(crate) mod invoice;
 pub(crate) mod project;
 
-use canonical_model::{CanonicalId, Result};
-use process_client::InvoiceQuery;
+use canonical_model::{CanonicalId, ProjectStanding, Result};
+use process_client::{InvoiceQuery, every_page};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use validator::Validate;
 
 use crate::state::{Portal, correlated};
-use crate::view::{ClientInvoice, ClientProject, shown_to_client};
+use crate::view::{ClientInvoice, ClientProject, accounts_of, projects_of, shown_invoices};
 
 /// Whose records.
 #[derive(Debug, Clone, Deserialize, IntoParams, Validate)]
@@ -24,33 +24,32 @@ pub(crate) struct AccountQuery {
 /// Records asked for at once.
 const PAGE: u32 = 1000;
 
-fn of(account: CanonicalId) -> InvoiceQuery {
+fn of(account: Option<CanonicalId>, cursor: Option<String>) -> InvoiceQuery {
     InvoiceQuery {
-        account_id: Some(account),
+        account_id: account,
+        cursor,
         limit: Some(PAGE),
         ..InvoiceQuery::default()
     }
 }
 
+async fn standings(portal: &Portal, account: Option<CanonicalId>) -> Result<Vec<ProjectStanding>> {
+    let fetch = async |cursor| portal.insight.projects(&of(account, cursor)).await;
+    correlated(every_page(fetch)).await
+}
+
 /// The projects of an account.
 pub(crate) async fn projects(portal: &Portal, account: CanonicalId) -> Result<Vec<ClientProject>> {
-    let page = correlated(portal.insight.projects(&of(account))).await?;
-    // Asked for by account, and checked again here: what is another's never leaves.
-    Ok(page
-        .items
-        .into_iter()
-        .filter(|p| p.scope.account_id == account)
-        .map(ClientProject::from)
-        .collect())
+    Ok(projects_of(account, standings(portal, Some(account)).await?))
 }
 
 /// The invoices of an account.
 pub(crate) async fn invoices(portal: &Portal, account: CanonicalId) -> Result<Vec<ClientInvoice>> {
-    let page = correlated(portal.insight.invoices(&of(account))).await?;
-    Ok(page
-        .items
-        .into_iter()
-        .filter(shown_to_client)
-        .map(ClientInvoice::from)
-        .collect())
+    let fetch = async |cursor| portal.insight.invoices(&of(Some(account), cursor)).await;
+    Ok(shown_invoices(correlated(every_page(fetch)).await?))
+}
+
+/// The accounts that have a project, by name; for those who may look at any.
+pub(crate) async fn accounts(portal: &Portal) -> Result<Vec<(String, CanonicalId)>> {
+    Ok(accounts_of(standings(portal, None).await?))
 }
