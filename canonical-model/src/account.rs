@@ -149,3 +149,36 @@ impl Resource for Contact {
     const NAME: &'static str = "contact";
     const PATH: &'static str = "contacts";
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(country: &str, number: &str) -> Account {
+        let registration = TaxRegistration {
+            country: country.to_owned(),
+            number: number.to_owned(),
+        };
+        Account {
+            name: "Helios Energy GmbH".to_owned(),
+            parent: None,
+            website: None,
+            phone: None,
+            email: None,
+            tax_registrations: vec![registration],
+            billing_address: None,
+            payment_terms: None,
+            legal_entity: None,
+            currency: None,
+            financials: None,
+        }
+    }
+
+    #[test]
+    fn what_the_contract_does_not_allow_in_a_tax_registration_is_refused() {
+        assert!(account("DE", "DE 811 907 980").validate().is_ok());
+        assert!(account("DE", &"0".repeat(41)).validate().is_err());
+        assert!(account("DE", "").validate().is_err());
+        assert!(account("Germany", "DE811907980").validate().is_err());
+    }
+}
