@@ -37,8 +37,6 @@ pub const MIGRATION: Migration = Migration {
 /// Which exceptions are wanted. Empty text means any.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Only those that are not closed.
-    pub open_only: bool,
     /// State, as the contract words it.
     pub state: String,
     /// Code of the cause.
@@ -119,12 +117,11 @@ pub async fn list(tx: &mut Tx, filter: &Filter, offset: i64, limit: i64) -> Resu
     let any_subject = i64::from(filter.subject.is_none());
     tx.all(
         "SELECT record FROM desk_exceptions
-         WHERE (open = 1 OR $1 = 0) AND ($2 = '' OR state = $2) AND ($3 = '' OR code = $3)
-           AND ($4 = 1 OR subject = $5) AND ($6 = '' OR owner_role = $6)
-           AND ($7 = '' OR legal_entity = $7) AND ($8 = '' OR region = $8)
-         ORDER BY open DESC, due_ms, id LIMIT $9 OFFSET $10",
+         WHERE ($1 = '' OR state = $1) AND ($2 = '' OR code = $2)
+           AND ($3 = 1 OR subject = $4) AND ($5 = '' OR owner_role = $5)
+           AND ($6 = '' OR legal_entity = $6) AND ($7 = '' OR region = $7)
+         ORDER BY open DESC, due_ms, id LIMIT $8 OFFSET $9",
         args![
-            i64::from(filter.open_only),
             filter.state.as_str(),
             filter.code.as_str(),
             any_subject,

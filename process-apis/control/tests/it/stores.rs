@@ -197,7 +197,6 @@ async fn open_exceptions_of_one_cause_are_one_group_with_the_money_that_waits() 
             "{engine}"
         );
         let filter = Filter {
-            open_only: true,
             subject: Some(a.to_owned()),
             ..Filter::default()
         };
@@ -205,11 +204,16 @@ async fn open_exceptions_of_one_cause_are_one_group_with_the_money_that_waits() 
             .read(move |tx| Box::pin(async move { desk::list(tx, &filter, 0, 10).await }))
             .await
             .unwrap();
-        assert_eq!(listed.len(), 3, "{engine}");
+        assert_eq!(listed.len(), 4, "{engine}");
         assert_eq!(
             listed[0].state,
             ExceptionState::Assigned,
             "{engine}: the most urgent comes first"
+        );
+        assert_eq!(
+            listed[3].state,
+            ExceptionState::Resolved,
+            "{engine}: what is closed comes last"
         );
     }
 }

@@ -85,7 +85,6 @@ pub(crate) async fn list(
         .ok_or_else(|| Failure::business("malformed_cursor", "the cursor is not one of this API's"))?;
     let limit = query.limit.unwrap_or(100);
     let filter = Filter {
-        open_only: false,
         state: query.state.map(desk::word).unwrap_or_default().to_owned(),
         code: query.code.unwrap_or_default(),
         subject: query.subject,
