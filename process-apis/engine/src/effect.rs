@@ -392,7 +392,10 @@ impl Batch {
                     entries.push(item.entry(EffectState::Unknown, None, Some(failure.clone())));
                     item.result = Some(Err(failure));
                 }
-                Ok(None) => again.push(place),
+                Ok(None) => {
+                    tracing::info!(effect.key = %item.key, target = %self.target, "an effect whose answer was lost did not happen");
+                    again.push(place);
+                }
                 Err(failure) => failed = Some(failure),
             }
         }
