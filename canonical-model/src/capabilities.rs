@@ -23,6 +23,8 @@ pub enum Verb {
     Write,
     /// Note another system's state on it.
     Link,
+    /// Take a record out of the books again: write one that names it in `reverses`, with the quantity negated.
+    Reverse,
 }
 
 impl fmt::Display for Verb {
@@ -34,6 +36,7 @@ impl fmt::Display for Verb {
             Self::Changes => "follow the changes of",
             Self::Write => "write",
             Self::Link => "link",
+            Self::Reverse => "reverse",
         })
     }
 }

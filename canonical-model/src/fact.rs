@@ -43,6 +43,8 @@ pub enum Fact {
     AssignmentChanged(AssignmentChanged),
     /// Approved time or an expense entered the books.
     WorkPosted(WorkPosted),
+    /// What had entered the books was taken out of them again.
+    WorkReversed(WorkReversed),
     /// An invoice was made.
     InvoiceCreated(InvoiceCreated),
     /// An invoice stands differently: it has a number, is paid, is taken back.
@@ -62,6 +64,7 @@ impl Fact {
             Self::StaffingRequested(_) => "staffing.requested",
             Self::AssignmentChanged(_) => "assignment.changed",
             Self::WorkPosted(_) => "work.posted",
+            Self::WorkReversed(_) => "work.reversed",
             Self::InvoiceCreated(_) => "invoice.created",
             Self::InvoiceChanged(_) => "invoice.changed",
             Self::PaymentReceived(_) => "payment.received",
@@ -231,6 +234,39 @@ pub struct WorkPosted {
     pub approved_at: Option<DateTime<Utc>>,
     /// When it was in the books.
     pub posted_at: DateTime<Utc>,
+}
+
+/// See [`Fact::WorkReversed`]. Time and money are those of the posting, negated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WorkReversed {
+    /// Which project.
+    #[serde(flatten)]
+    pub scope: ProjectScope,
+    /// The posting line of the reversal.
+    pub line_id: CanonicalId,
+    /// The posting line that it takes back.
+    pub reverses: CanonicalId,
+    /// Time entry or expense.
+    pub source: SourceKind,
+    /// Connection and id of the source in the PSA.
+    pub source_record: String,
+    /// E-mail address of the person.
+    pub person: String,
+    /// Day of the work.
+    pub date: NaiveDate,
+    /// Time, negative; none for an expense.
+    pub minutes: Minutes,
+    /// What the client does not pay for it any more, negative; absent where it was not charged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charge: Option<Money>,
+    /// What was spent, negative, for an expense.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spent: Option<Money>,
+    /// Connection and id of the credit note over `charge`; absent where it was on no invoice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credit_note: Option<String>,
+    /// When it was out of the books.
+    pub reversed_at: DateTime<Utc>,
 }
 
 /// See [`Fact::InvoiceCreated`].

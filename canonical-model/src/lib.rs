@@ -48,7 +48,7 @@ pub use desk::{
 pub use event::{Event, EventPage};
 pub use fact::{
     AgreedCharge, AssignmentChanged, ContractAgreed, DealWon, Fact, InvoiceChanged, InvoiceCreated,
-    PaymentReceived, ProjectActivated, ProjectScope, StaffingRequested, WorkPosted,
+    PaymentReceived, ProjectActivated, ProjectScope, StaffingRequested, WorkPosted, WorkReversed,
 };
 pub use failure::{Failure, FailureClass, Outcome, Result};
 pub use finance::{

@@ -74,6 +74,11 @@ pub enum PostingState {
     Posting,
     /// In the ERP.
     Posted,
+    /// In the ERP, but the PSA says something else by now: it is being taken out again, or waits for a person.
+    Reversing,
+    /// Taken out of the books again. The line and its reversal, which has the negated amounts, are both in this state and
+    /// come to nothing together.
+    Reversed,
     /// Waits for a person.
     Excepted,
     /// A person decided that it shall not be posted.
@@ -112,6 +117,16 @@ pub struct PostingLineView {
     /// Connection and id of the invoice that charges for it, such as `erp/main/107`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invoice: Option<String>,
+    /// The n-th posting of its source: 1, then one for its reversal, then one for what is posted in its place.
+    #[serde(default)]
+    #[schema(minimum = 1, example = 1)]
+    pub generation: u32,
+    /// The line that this one takes out of the books.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reverses: Option<CanonicalId>,
+    /// Connection and id of the credit note that took it off its invoice, such as `erp/main/121`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credit_note: Option<String>,
 }
 
 /// Asks for invoices of what is posted, billable and on no invoice.

@@ -2,7 +2,7 @@
 
 use canonical_model::{
     AssignmentChanged, DealWon, Fact, InvoiceChanged, InvoiceCreated, PaymentReceived, ProjectActivated,
-    StaffingRequested, WorkPosted,
+    StaffingRequested, WorkPosted, WorkReversed,
 };
 
 /// A fact with the id of the event that told it.
@@ -25,8 +25,10 @@ pub struct Facts {
     pub requested: Vec<Told<StaffingRequested>>,
     /// Assignments changed.
     pub assigned: Vec<Told<AssignmentChanged>>,
-    /// Work posted.
+    /// Work posted; what was taken out again is here once more with negated amounts.
     pub posted: Vec<Told<WorkPosted>>,
+    /// Work taken out again that was on an invoice and is credited.
+    pub credited: Vec<Told<WorkReversed>>,
     /// Invoices made.
     pub invoiced: Vec<Told<InvoiceCreated>>,
     /// Invoices changed.
@@ -46,9 +48,35 @@ impl Facts {
             Fact::StaffingRequested(data) => self.requested.push(Told { id, data }),
             Fact::AssignmentChanged(data) => self.assigned.push(Told { id, data }),
             Fact::WorkPosted(data) => self.posted.push(Told { id, data }),
+            Fact::WorkReversed(data) => self.take_back(id, data),
             Fact::InvoiceCreated(data) => self.invoiced.push(Told { id, data }),
             Fact::InvoiceChanged(data) => self.changed.push(Told { id, data }),
             Fact::PaymentReceived(data) => self.paid.push(Told { id, data }),
+        }
+    }
+
+    /// What is taken back counts against time, cost and work in progress; against revenue where it was invoiced.
+    fn take_back(&mut self, id: String, data: WorkReversed) {
+        let credited = data.credit_note.is_some();
+        self.posted.push(Told {
+            id: id.clone(),
+            data: WorkPosted {
+                scope: data.scope.clone(),
+                line_id: data.line_id,
+                source: data.source,
+                source_record: data.source_record.clone(),
+                person: data.person.clone(),
+                role: None,
+                date: data.date,
+                minutes: data.minutes,
+                charge: data.charge.filter(|_| !credited),
+                spent: data.spent,
+                approved_at: None,
+                posted_at: data.reversed_at,
+            },
+        });
+        if credited {
+            self.credited.push(Told { id, data });
         }
     }
 }

@@ -294,7 +294,15 @@ pub fn earned(facts: &Facts, project: &ProjectActivated, to: NaiveDate, costs: &
             .iter()
             .filter(|f| f.data.scope.project_id == id && f.data.date <= to)
     };
-    let revenue = Money::sum(project.budget.currency, invoices().map(|f| f.data.net))?;
+    let credits = || {
+        let of_project = facts.credited.iter().filter(|f| f.data.scope.project_id == id);
+        of_project.filter(|f| f.data.reversed_at.date_naive() <= to)
+    };
+    let charged = invoices().map(|f| f.data.net);
+    let revenue = Money::sum(
+        project.budget.currency,
+        charged.chain(credits().filter_map(|f| f.data.charge)),
+    )?;
     let cost = Money::sum(
         project.budget.currency,
         work().filter_map(|f| cost_of(&f.data, costs)),
@@ -404,7 +412,7 @@ fn add_to(sums: &mut Vec<Money>, money: Money) -> Result<()> {
 mod tests {
     use super::*;
     use crate::facts::Told;
-    use canonical_model::{BillingMethod, InvoiceCreated, SourceKind, StaffingRequested};
+    use canonical_model::{BillingMethod, Fact, InvoiceCreated, SourceKind, StaffingRequested, WorkReversed};
     use rust_decimal::dec;
 
     fn at(text: &str) -> DateTime<Utc> {
@@ -623,6 +631,56 @@ mod tests {
             .changed
             .push(told("b", standing(dec!(100), dec!(75), "2026-11-20T10:00")));
         assert_eq!(value(KpiName::DaysSalesOutstanding, &facts), Some(dec!(22.5)));
+    }
+
+    #[test]
+    fn what_is_taken_back_leaves_nothing_behind() {
+        let (line, other) = (
+            CanonicalId(uuid::Uuid::from_u128(10)),
+            CanonicalId(uuid::Uuid::from_u128(11)),
+        );
+        let back = |line: u128, reverses, credit_note: Option<&str>| WorkReversed {
+            scope: scope(),
+            line_id: CanonicalId(uuid::Uuid::from_u128(line)),
+            reverses,
+            source: SourceKind::TimeEntry,
+            source_record: "psa/main/1".to_owned(),
+            person: "anna@firm.example".to_owned(),
+            date: day("2026-11-10"),
+            minutes: Minutes::new(-480),
+            charge: Some(eur(dec!(-1200))),
+            spent: None,
+            credit_note: credit_note.map(str::to_owned),
+            reversed_at: at("2026-11-25T10:00"),
+        };
+        let mut facts = Facts {
+            activated: vec![told("p", activated("2026-10-01T08:00", "2026-10-01T09:00"))],
+            posted: vec![
+                told("1", posted(10, "2026-11-10", 480, dec!(1200))),
+                told("2", posted(11, "2026-11-10", 480, dec!(1200))),
+            ],
+            invoiced: vec![told("i", invoice(dec!(1200), vec![line]))],
+            ..Facts::default()
+        };
+        facts.push(
+            "3".to_owned(),
+            Fact::WorkReversed(back(20, line, Some("erp/main/9"))),
+        );
+        facts.push("4".to_owned(), Fact::WorkReversed(back(21, other, None)));
+        let figure = compute(
+            KpiName::WorkInProgress,
+            &facts,
+            &november(),
+            &Costs::default(),
+            24,
+        )
+        .unwrap();
+        assert_eq!(figure.money, [eur(dec!(0))]);
+        let project = &facts.activated[0].data;
+        let earned = earned(&facts, project, day("2026-11-30"), &Costs::default()).unwrap();
+        assert_eq!(earned.revenue, eur(dec!(0)));
+        let minutes: Minutes = facts.posted.iter().map(|f| f.data.minutes).sum();
+        assert_eq!(minutes, Minutes::default());
     }
 
     #[test]

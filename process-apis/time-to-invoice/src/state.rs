@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use canonical_model::SourceKind;
-use persistence::{Database, Migration};
+use persistence::Database;
 use process_engine::Engine;
 use tokio::sync::Notify;
 
 use crate::services::Services;
-use crate::store;
 
 /// Tables of this API, besides those of the engine.
-pub const MIGRATIONS: [Migration; 1] = [store::MIGRATION];
+pub use crate::store::MIGRATIONS;
 
 /// The time-to-invoice API at work.
 #[derive(Clone)]

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::line::LineState;
 
-use super::{money, read_word, state_word};
+use super::{generation, money, read_word, state_word};
 
 /// Which lines to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct Filter {
 const LIST: &str = "SELECT l.id AS id, l.connection AS connection, l.kind AS kind, l.source_id AS source_id,
         p.code AS code, l.person AS person, l.day AS day, l.minutes AS minutes, l.charge_minor AS charge_minor,
         l.charge_currency AS charge_currency, l.state AS state, l.erp_connection AS erp_connection, l.erp_id AS erp_id,
-        l.invoice_id AS invoice_id
+        l.invoice_id AS invoice_id, l.generation AS generation, l.reverses AS reverses, l.credit_note AS credit_note
     FROM posting_lines l LEFT JOIN projects p ON p.id = l.project_id
     WHERE l.id > $1 AND ($2 = '' OR l.state = $2) AND ($3 = '' OR l.project_id = $3) AND ($4 = '' OR l.person = $4)
         AND l.day >= $5 AND l.day <= $6
@@ -82,6 +82,9 @@ fn view_of(row: &Row) -> Result<PostingLineView> {
         state: read_word(&row.text("state")?)?,
         posting: erp.map(|(connection, id)| format!("{connection}/{id}")),
         invoice: row.opt_text("invoice_id")?,
+        generation: generation(row)?,
+        reverses: row.opt_id("reverses")?,
+        credit_note: row.opt_text("credit_note")?,
     })
 }
 

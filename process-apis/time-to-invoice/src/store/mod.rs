@@ -20,7 +20,7 @@ use crate::line::{LineState, PostingLine, Work};
 
 use bulk::Bulk;
 
-pub use schema::MIGRATION;
+pub use schema::MIGRATIONS;
 
 /// What a line's kind is called in a column.
 #[must_use]
@@ -40,6 +40,8 @@ pub fn state_word(state: LineState) -> &'static str {
         LineState::Queued => "queued",
         LineState::Posting => "posting",
         LineState::Posted => "posted",
+        LineState::Reversing => "reversing",
+        LineState::Reversed => "reversed",
         LineState::Excepted => "excepted",
         LineState::Skipped => "skipped",
         LineState::Withdrawn => "withdrawn",
@@ -91,6 +93,15 @@ fn money(minor: i64, currency: &str) -> Result<Option<Money>> {
     Ok(Some(Money::from_minor(minor, currency.parse::<Currency>()?)))
 }
 
+/// Which posting of its source a line is.
+fn generation(row: &Row) -> Result<u32> {
+    let generation = row.int("generation")?;
+    u32::try_from(generation).map_err(|_| {
+        let message = format!("{generation} is no generation of a line");
+        Failure::fault("database_content", message)
+    })
+}
+
 /// A line, its work as the PSA says it with what a person decided on top.
 fn line_of(row: &Row) -> Result<PostingLine> {
     let work: Work = row.json("work")?;
@@ -98,17 +109,11 @@ fn line_of(row: &Row) -> Result<PostingLine> {
         Some(edits) => edits.apply(work),
         None => work,
     };
-    let generation = row.int("generation")?;
     Ok(PostingLine {
         id: row.id("id")?,
         connection: row.text("connection")?,
         source_id: row.text("source_id")?,
-        generation: u32::try_from(generation).map_err(|_| {
-            Failure::fault(
-                "database_content",
-                format!("{generation} is no generation of a line"),
-            )
-        })?,
+        generation: generation(row)?,
         work,
         digest: row.text("digest")?,
         state: read_word(&row.text("state")?)?,

@@ -3,10 +3,28 @@
 use persistence::Migration;
 
 /// The tables, to be opened after those of the engine.
-pub const MIGRATION: Migration = Migration {
-    name: "time-to-invoice-1",
-    sql: SQL,
-};
+pub const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        name: "time-to-invoice-1",
+        sql: SQL,
+    },
+    Migration {
+        name: "time-to-invoice-2",
+        sql: REVERSALS,
+    },
+];
+
+// `correction` is the business key of the last instance that took the line in hand, `corrections` how many there were.
+// Changes that a person was told of, and could only book by hand, are looked at once more.
+const REVERSALS: &str = "
+ALTER TABLE posting_lines ADD COLUMN reverses TEXT;
+ALTER TABLE posting_lines ADD COLUMN credit_note TEXT;
+ALTER TABLE posting_lines ADD COLUMN correction TEXT;
+ALTER TABLE posting_lines ADD COLUMN corrections BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX posting_lines_reversing ON posting_lines (correction) WHERE state = 'reversing';
+CREATE INDEX posting_lines_credited ON posting_lines (project_id, charge_currency) WHERE credit_note IS NOT NULL;
+UPDATE posting_lines SET news_told = 0 WHERE news_told = 1;
+";
 
 // Flags and sums are BIGINT, days are ISO text, instants are epoch milliseconds: the types that both engines agree on.
 // What distinguishes most stands first in an index: before PostgreSQL has looked at a table it takes the first columns
