@@ -79,6 +79,17 @@ TERMS = {"Due on receipt": 0, "Net 15": 15, "Net 30": 30, "Net 45": 45, "Net 60"
 
 TAX = Decimal("0.19")
 
+# Accounts of the chart that comes with Tryton: cash, trade receivables, trade payables, services sold over time, services
+# bought, accrued taxes.
+ACCOUNTS = {
+    "cash": "1.1.1",
+    "receivable": "1.2.1",
+    "payable": "2.1.1",
+    "revenue": "4.2.2",
+    "expense": "5.1.3",
+    "tax": "2.2.3",
+}
+
 # Months before the current one that still take postings; those before are closed.
 OPEN_MONTHS = 3
 
@@ -168,8 +179,8 @@ def company(known_countries, euro):
     wizard = Wizard("company.company.config")
     wizard.execute("company")
     wizard.form.party = party
+    # No time zone of its own: its day is UTC's, as that of the emulated systems.
     wizard.form.currency = euro
-    wizard.form.timezone = "Europe/Berlin"
     wizard.execute("add")
     config.get_config()._context = Model.get("res.user").get_preferences(True, {})
     return one("company.company")
@@ -183,13 +194,9 @@ def chart(firm):
     wizard.form.company = firm
     wizard.execute("create_account")
 
-    def of_kind(kind):
-        domain = [(f"type.{kind}", "=", True), ("company", "=", firm.id), ("closed", "!=", True)]
-        return Model.get("account.account").find(domain, limit=1, order=[("code", "ASC")])[0]
-
-    accounts = {kind: of_kind(kind) for kind in ("receivable", "payable", "revenue", "expense")}
-    accounts["cash"] = one("account.account", ("company", "=", firm.id), ("code", "=", "1.1.1"))
-    accounts["tax"] = one("account.account", ("company", "=", firm.id), ("code", "=", "6.3.6"))
+    accounts = {
+        what: one("account.account", ("company", "=", firm.id), ("code", "=", code)) for what, code in ACCOUNTS.items()
+    }
     wizard.form.account_receivable = accounts["receivable"]
     wizard.form.account_payable = accounts["payable"]
     wizard.form.category_account_expense = accounts["expense"]
