@@ -5,7 +5,6 @@ use uuid::Uuid;
 
 /// The present moment.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the system's clock")]
 pub fn now() -> DateTime<Utc> {
     #[cfg(feature = "simulation")]
     if let Some(now) = crate::simulation::now() {

@@ -1,6 +1,6 @@
 //! The canonical model: the nouns of quote-to-cash as every layer of Fairlead speaks them.
 //!
-//! Data only: derives, checks and arithmetic. No I/O, no clock, no vendor name. Three rules hold everywhere:
+//! Data only: derives, checks and arithmetic. No I/O, no vendor name; the one clock that everybody reads. Three rules hold everywhere:
 //! money is a decimal with a currency and explicit rounding, time worked is whole minutes, and a reference inside a
 //! record ([`RecordRef`]) is an id of the system that the record comes from or goes to: the only place where the ids
 //! of two systems meet is the cross-reference of the control API.
@@ -8,6 +8,7 @@
 mod account;
 mod billing;
 mod capabilities;
+pub mod clock;
 mod control;
 mod desk;
 mod event;
@@ -22,8 +23,11 @@ mod opportunity;
 mod ownership;
 mod people;
 mod project;
+mod reconciliation;
 mod record;
 mod reference;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod work;
 
 pub use account::{Account, AccountFinancials, Address, Contact, TaxRegistration};
@@ -68,6 +72,11 @@ pub use opportunity::{
 pub use ownership::{Ownership, OwnershipRule, SystemKind};
 pub use people::{Assignment, AssignmentState, Person, ResourceRequest, ResourceRequestState, Role};
 pub use project::{Milestone, MilestoneState, Project, ProjectStatus, Task};
+pub use reconciliation::{
+    CertifiedSet, ComparedRecord, Difference, DifferenceCause, DifferenceState, IssuedCertificate,
+    JournalLine, ReconciledSum, Reconciliation, ReconciliationCertificate, ReconciliationFigure,
+    ReconciliationRequest, ReconciliationScope, ReconciliationState, ReconciliationTrigger,
+};
 pub use record::{
     Change, Changes, EffectKey, FindBy, Link, LinkState, ListQuery, Page, Resource, Sourced, Write,
     WriteResult, Written,

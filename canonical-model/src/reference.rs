@@ -16,7 +16,7 @@ impl CanonicalId {
     /// A new id, ordered by time.
     #[must_use]
     pub fn generate() -> Self {
-        Self(Uuid::now_v7())
+        Self(crate::clock::new_id())
     }
 }
 

@@ -27,6 +27,8 @@ pub use extract::{IdempotencyKey, Valid, ValidQuery};
 pub use open::Readiness;
 pub use problem::{Handled, Problem, ProblemBody};
 pub use secret::Reference;
+#[cfg(feature = "simulation")]
+pub use server::InProcess;
 pub use server::{
     Api, Extras, PutData, RunningApi, Stopping, serve, serve_with, start, start_with, told_to_stop,
 };

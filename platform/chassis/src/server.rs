@@ -202,6 +202,56 @@ pub async fn told_to_stop() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// An API that is called within the program: everything but the network. For simulations.
+#[cfg(feature = "simulation")]
+pub struct InProcess(Common);
+
+#[cfg(feature = "simulation")]
+impl InProcess {
+    /// What stays the same however often the API is set up anew.
+    ///
+    /// # Errors
+    /// As [`start`].
+    pub fn new<S>(api: &Api<S>, http: &HttpSettings, auth: &AuthSettings) -> anyhow::Result<Self> {
+        Ok(Self(Common::new(
+            api,
+            http,
+            auth,
+            Extras::default(),
+            "http://in.process",
+        )?))
+    }
+
+    /// Takes tokens that were signed with these keys.
+    pub async fn trust(&self, keys: &jsonwebtoken::jwk::JwkSet) {
+        self.0.verifier.trust(keys).await;
+    }
+
+    /// The API over a state.
+    pub fn app<S: Clone + 'static>(
+        &self,
+        routes: fn(&mut ServiceConfig<'_>),
+        state: S,
+    ) -> App<
+        impl actix_web::dev::ServiceFactory<
+            actix_web::dev::ServiceRequest,
+            Config = (),
+            Response = actix_web::dev::ServiceResponse<actix_web::body::BoxBody>,
+            Error = actix_web::Error,
+            InitError = (),
+        >,
+    > {
+        App::new()
+            .app_data(web::Data::new(state))
+            .wrap(from_fn(watch::watch))
+            .configure(|config| self.0.configure(config))
+            .into_utoipa_app()
+            .configure(routes)
+            .into_app()
+            .default_service(web::to(fallback::answer))
+    }
+}
+
 fn base_url(listener: &TcpListener, http: &HttpSettings) -> anyhow::Result<String> {
     let address = listener.local_addr()?;
     let scheme = if http.tls.is_some() { "https" } else { "http" };

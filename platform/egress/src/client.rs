@@ -110,7 +110,7 @@ impl HttpClient {
             let Some((asked, delay)) = pause.zip(delays.next()) else {
                 return result.map_err(|failure| self.met(failure));
             };
-            tokio::time::sleep(delay.max(asked)).await;
+            self::pause(delay.max(asked)).await;
         }
     }
 
@@ -174,6 +174,10 @@ impl HttpClient {
     }
 
     async fn exchange(&self, built: reqwest::Request, kind: Kind) -> Result<Response> {
+        #[cfg(feature = "simulation")]
+        if let Some(wire) = crate::simulation::wire() {
+            return self.exchange_within(&*wire, &built, kind).await;
+        }
         let mut answer = match self.inner.client.execute(built).await {
             Ok(answer) => answer,
             Err(error) => return Err(self.transport_failure(&error, kind)),
@@ -187,6 +191,45 @@ impl HttpClient {
             body,
             kind,
         })
+    }
+
+    #[cfg(feature = "simulation")]
+    async fn exchange_within(
+        &self,
+        wire: &dyn crate::simulation::Wire,
+        built: &reqwest::Request,
+        kind: Kind,
+    ) -> Result<Response> {
+        use crate::simulation::{Broken, Sent};
+        let body = built.body().and_then(reqwest::Body::as_bytes);
+        let carried = wire.carry(Sent {
+            client: self.name().to_owned(),
+            method: built.method().clone(),
+            url: built.url().clone(),
+            headers: built.headers().clone(),
+            body: Bytes::copy_from_slice(body.unwrap_or_default()),
+        });
+        let name = self.name();
+        match carried.await {
+            Ok(answer) => Ok(Response {
+                status: answer.status,
+                headers: answer.headers,
+                body: answer.body,
+                kind,
+            }),
+            Err(Broken::Unreachable) => {
+                let message = format!("{name} cannot be reached");
+                Err(Failure::transient("connection_failed", message))
+            }
+            Err(Broken::TimedOut) => {
+                let message = format!("{name} did not answer in time");
+                Err(doubtful(Failure::transient("timeout", message), kind))
+            }
+            Err(Broken::Lost) => {
+                let message = format!("the connection to {name} was lost before its answer");
+                Err(doubtful(Failure::transient("no_answer", message), kind))
+            }
+        }
     }
 
     async fn read_body(&self, mut answer: reqwest::Response, kind: Kind) -> Result<Bytes> {
@@ -324,6 +367,15 @@ impl HttpClient {
             failure.at(self.name())
         }
     }
+}
+
+/// Waits. In a simulation its clock moves instead.
+pub async fn pause(time: Duration) {
+    #[cfg(feature = "simulation")]
+    if let Some(wire) = crate::simulation::wire() {
+        return wire.pause(time);
+    }
+    tokio::time::sleep(time).await;
 }
 
 #[expect(

@@ -16,11 +16,13 @@ mod response;
 mod retry_after;
 mod secret;
 mod settings;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod token;
 mod wire_log;
 
 pub use authorize::{Authorizer, BearerToken};
-pub use client::HttpClient;
+pub use client::{HttpClient, pause};
 pub use client_credentials::{ClientCredentials, ClientCredentialsSettings, IdentitySettings};
 pub use client_settings::ClientSettings;
 pub use correlation::{CORRELATION_HEADER, current_correlation_id, with_correlation};

@@ -47,7 +47,7 @@ impl Response {
     #[must_use]
     pub fn retry_after_ms(&self) -> Option<u64> {
         self.header("retry-after")
-            .and_then(|text| retry_after_ms(text, chrono::Utc::now()))
+            .and_then(|text| retry_after_ms(text, canonical_model::clock::now()))
     }
 
     fn undecodable(&self, detail: &str) -> Failure {

@@ -92,6 +92,10 @@ impl TokenCache {
 
     /// Forgets this token; one that was fetched in the meantime stays.
     pub async fn forget(&self, token: &str) {
+        #[cfg(feature = "simulation")]
+        if canonical_model::simulation::planted(canonical_model::simulation::Defect::StaleToken) {
+            return;
+        }
         let mut state = self.state.lock().await;
         if state
             .held

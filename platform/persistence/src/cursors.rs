@@ -31,7 +31,7 @@ pub async fn get(tx: &mut Tx, name: &str) -> Result<Option<String>> {
 pub async fn set(tx: &mut Tx, name: &str, value: &str) -> Result<()> {
     let sql = "INSERT INTO feed_cursors (name, value, updated_ms) VALUES ($1, $2, $3)
         ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_ms = excluded.updated_ms";
-    tx.execute(sql, args![name, value, chrono::Utc::now()])
+    tx.execute(sql, args![name, value, canonical_model::clock::now()])
         .await
         .map(|_| ())
 }

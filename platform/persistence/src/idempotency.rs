@@ -42,7 +42,7 @@ pub async fn begin(tx: &mut Tx, operation: &str, key: &str, digest: &str) -> Res
         ON CONFLICT DO NOTHING";
     // PostgreSQL waits here for another transaction with the same key, so that what is read below is committed.
     if tx
-        .execute(sql, args![operation, key, digest, chrono::Utc::now()])
+        .execute(sql, args![operation, key, digest, canonical_model::clock::now()])
         .await?
         == 1
     {

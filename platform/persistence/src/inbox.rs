@@ -22,7 +22,7 @@ pub async fn accept(tx: &mut Tx, source: &str, message_id: &str) -> Result<bool>
     let sql =
         "INSERT INTO inbox (source, message_id, received_ms) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
     Ok(tx
-        .execute(sql, args![source, message_id, chrono::Utc::now()])
+        .execute(sql, args![source, message_id, canonical_model::clock::now()])
         .await?
         == 1)
 }

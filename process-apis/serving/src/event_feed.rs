@@ -83,6 +83,26 @@ pub fn follow_events(
     EventFollower { task, stop }
 }
 
+/// Events that are read page by page, each when it is asked for.
+#[cfg(feature = "simulation")]
+pub fn by_hand(
+    db: Database,
+    name: impl Into<String>,
+    fetch: FetchEvents,
+    take: TakeEvents,
+) -> crate::feed::Look {
+    let feed = Arc::new(EventFeed {
+        db,
+        name: name.into(),
+        fetch,
+        take,
+    });
+    Arc::new(move || {
+        let feed = Arc::clone(&feed);
+        Box::pin(async move { feed.page().await })
+    })
+}
+
 struct EventFeed {
     db: Database,
     name: String,

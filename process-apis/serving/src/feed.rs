@@ -111,6 +111,32 @@ pub fn follow_pages<T: Resource>(
     Follower { task, wake, stop }
 }
 
+/// One look at a feed: whether more is ready at once.
+#[cfg(feature = "simulation")]
+pub type Look = Arc<dyn Fn() -> BoxFuture<'static, Result<bool>> + Send + Sync>;
+
+/// A feed that is read page by page, each when it is asked for.
+#[cfg(feature = "simulation")]
+pub fn by_hand<T: Resource>(
+    db: Database,
+    name: impl Into<String>,
+    settings: FeedSettings,
+    fetch: Fetch<T>,
+    take: TakePage<T>,
+) -> Look {
+    let feed = Arc::new(Feed {
+        db,
+        name: name.into(),
+        settings,
+        fetch,
+        take,
+    });
+    Arc::new(move || {
+        let feed = Arc::clone(&feed);
+        Box::pin(async move { feed.page().await })
+    })
+}
+
 struct Feed<T> {
     db: Database,
     name: String,

@@ -49,6 +49,12 @@ impl Verifier {
         })
     }
 
+    /// Takes these keys as those of the issuer.
+    #[cfg(feature = "simulation")]
+    pub(crate) async fn trust(&self, keys: &jsonwebtoken::jwk::JwkSet) {
+        self.issuer.trust(keys).await;
+    }
+
     pub(crate) fn audience(&self) -> &str {
         &self.audience
     }

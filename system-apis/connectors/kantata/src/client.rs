@@ -198,5 +198,5 @@ impl Client {
 
 /// An instant that an answer is not older than.
 pub(crate) fn asked_at(envelope: &Envelope) -> DateTime<Utc> {
-    envelope.asked_at.unwrap_or_else(Utc::now)
+    envelope.asked_at.unwrap_or_else(canonical_model::clock::now)
 }

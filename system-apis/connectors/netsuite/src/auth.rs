@@ -8,7 +8,6 @@ use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use canonical_model::{Failure, Result};
-use chrono::Utc;
 use egress::{Authorizer, HttpClient, Request, Response, Token, TokenCache};
 use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -145,7 +144,7 @@ impl Signer {
     }
 
     fn assertion(&self, audience: &str) -> Result<String> {
-        let now = Utc::now().timestamp();
+        let now = canonical_model::clock::now().timestamp();
         let mut header = Header::new(match self.algorithm {
             Signature::Ps256 => Algorithm::PS256,
             Signature::Es256 => Algorithm::ES256,
@@ -203,7 +202,7 @@ impl Authorizer for TokenBased {
                 .with_detail(error.to_string())
         })?;
         let nonce = uuid::Uuid::new_v4().simple().to_string();
-        let timestamp = Utc::now().timestamp().to_string();
+        let timestamp = canonical_model::clock::now().timestamp().to_string();
         let header = self.header(request.method.as_str(), &url, &nonce, &timestamp)?;
         request.set_header("authorization", &header);
         Ok(())

@@ -229,7 +229,7 @@ impl Client {
                 let message = format!("NetSuite has not finished job {job} in time: it goes on by itself");
                 return Err(Failure::transient("job_unfinished", message).at(&*self.connection));
             }
-            tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+            egress::pause(Duration::from_millis(pause_ms)).await;
             pause_ms = (pause_ms * 2).min(SLOWEST_POLL_MS);
         }
     }
