@@ -35,3 +35,13 @@ pub async fn set(tx: &mut Tx, name: &str, value: &str) -> Result<()> {
         .await
         .map(|_| ())
 }
+
+/// The feed `name` begins anew.
+///
+/// # Errors
+/// Failures of the database.
+pub async fn forget(tx: &mut Tx, name: &str) -> Result<()> {
+    tx.execute("DELETE FROM feed_cursors WHERE name = $1", args![name])
+        .await
+        .map(drop)
+}

@@ -3,13 +3,19 @@
 //! A page is taken in by the transaction that moves the watermark, so a change is never lost and, once taken, does not
 //! come back unless the vendor tells it again. What a change means is up to the caller; nothing is decided here. A
 //! system that does not answer holds up its own feed only, which is asked again with growing pauses.
+//!
+//! When a feed was read last is kept too. Where that is longer ago than the vendor remembers, or the vendor does not know
+//! the watermark any more, changes may be lost for good: an event `feed.gap` says so, and whoever compares the systems as
+//! a whole answers it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use canonical_model::{Change, Changes, Failure, Resource, Result};
+use canonical_model::{CanonicalId, Change, Changes, Event, Failure, Resource, Result, clock};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
-use persistence::{Database, Tx, cursors};
+use persistence::{Database, Tx, cursors, outbox};
 use serde::Deserialize;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -28,7 +34,14 @@ pub struct FeedSettings {
     /// Changes asked for at once.
     #[validate(range(min = 1, max = 1000))]
     pub page: u32,
+    /// Days that the vendor remembers what changed; absent = for good.
+    #[serde(default)]
+    #[validate(range(min = 1, max = 3650))]
+    pub history_days: Option<u32>,
 }
+
+/// How often it is kept when a feed was read last.
+const NOTED_EVERY: TimeDelta = TimeDelta::minutes(5);
 
 /// Asks a system for the changes since a cursor, so many at once.
 pub type Fetch<T> = Arc<dyn Fn(Option<String>, u32) -> BoxFuture<'static, Result<Changes<T>>> + Send + Sync>;
@@ -106,6 +119,7 @@ pub fn follow_pages<T: Resource>(
         settings,
         fetch,
         take,
+        noted: AtomicI64::new(i64::MIN / 2),
     };
     let task = tokio::spawn(feed.run(Arc::clone(&wake), stopped));
     Follower { task, wake, stop }
@@ -143,6 +157,8 @@ struct Feed<T> {
     settings: FeedSettings,
     fetch: Fetch<T>,
     take: TakePage<T>,
+    /// When it was last kept that the feed was read, in milliseconds.
+    noted: AtomicI64,
 }
 
 impl<T: Resource> Feed<T> {
@@ -175,6 +191,59 @@ impl<T: Resource> Feed<T> {
         }
     }
 
+    /// Keeps when the feed was read, and tells a gap since it was read before.
+    async fn note_reading(&self) -> Result<()> {
+        let now = clock::now();
+        let noted = self.noted.load(Ordering::Relaxed);
+        if now.timestamp_millis() < noted.saturating_add(NOTED_EVERY.num_milliseconds()) {
+            return Ok(());
+        }
+        let (name, history) = (self.name.clone(), self.settings.history_days);
+        self.db
+            .write(move |tx| {
+                Box::pin(async move {
+                    let own = reading(&name);
+                    tx.lock(&own).await?;
+                    let last = cursors::get(tx, &own).await?;
+                    let last = last.and_then(|text| text.parse::<DateTime<Utc>>().ok());
+                    cursors::set(tx, &own, &now.to_rfc3339()).await?;
+                    match (last, history) {
+                        (Some(last), Some(days)) if now - last > TimeDelta::days(days.into()) => {
+                            let reason = format!(
+                                "it was not read from {} on, and the vendor remembers {days} days",
+                                last.format("%Y-%m-%d %H:%M UTC")
+                            );
+                            tell_gap(tx, &name, Some(last), &reason).await
+                        }
+                        _ => Ok(()),
+                    }
+                })
+            })
+            .await?;
+        self.noted.store(now.timestamp_millis(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The vendor does not know the watermark any more: everything is read again, and the gap is told.
+    async fn begin_anew(&self, from: Option<String>, why: String) -> Result<()> {
+        tracing::warn!(feed = %self.name, %why, "the feed begins anew");
+        let name = self.name.clone();
+        self.db
+            .write(move |tx| {
+                Box::pin(async move {
+                    if cursors::get(tx, &name).await? != from {
+                        return Ok(());
+                    }
+                    let last = cursors::get(tx, &reading(&name)).await?;
+                    let last = last.and_then(|text| text.parse::<DateTime<Utc>>().ok());
+                    cursors::forget(tx, &name).await?;
+                    let reason = format!("the vendor does not know any more how far it was read ({why})");
+                    tell_gap(tx, &name, last, &reason).await
+                })
+            })
+            .await
+    }
+
     /// Takes in the next page; whether more is ready at once.
     async fn page(&self) -> Result<bool> {
         let from = {
@@ -183,7 +252,14 @@ impl<T: Resource> Feed<T> {
                 .read(move |tx| Box::pin(async move { cursors::get(tx, &name).await }))
                 .await?
         };
-        let changes = (self.fetch)(from.clone(), self.settings.page).await?;
+        let changes = match (self.fetch)(from.clone(), self.settings.page).await {
+            Err(failure) if failure.code == "invalid_cursor" && from.is_some() => {
+                self.begin_anew(from, failure.message).await?;
+                return Ok(true);
+            }
+            changes => changes?,
+        };
+        self.note_reading().await?;
         if changes.items.is_empty() && from.as_ref() == Some(&changes.next_cursor) {
             return Ok(changes.more);
         }
@@ -210,6 +286,27 @@ impl<T: Resource> Feed<T> {
     }
 }
 
+/// Under which name it is kept when a feed was read last.
+fn reading(feed: &str) -> String {
+    format!("{feed} read")
+}
+
+/// Tells that changes may be lost.
+async fn tell_gap(tx: &mut Tx, feed: &str, last_read_at: Option<DateTime<Utc>>, reason: &str) -> Result<()> {
+    let id = CanonicalId::generate().to_string();
+    let event = Event {
+        specversion: "1.0".to_owned(),
+        source: format!("/feed/{}", feed.replace(' ', "/")),
+        kind: "feed.gap".to_owned(),
+        subject: feed.to_owned(),
+        time: clock::now(),
+        correlation_id: id.clone(),
+        id,
+        data: serde_json::json!({"feed": feed, "last_read_at": last_read_at, "reason": reason}),
+    };
+    outbox::append(tx, &event).await
+}
+
 /// The pause doubles with every failure in a row; a vendor that names one is given it.
 fn pause_after(failures: u32, interval: Duration, failure: &Failure) -> Duration {
     let doubled = interval.saturating_mul(2_u32.saturating_pow(failures.min(16)));
@@ -221,9 +318,8 @@ fn pause_after(failures: u32, interval: Duration, failure: &Failure) -> Duration
 mod tests {
     use super::*;
     use canonical_model::Role;
-    use chrono::Utc;
     use persistence::{MIGRATIONS, inbox};
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::AtomicU32;
     use tokio::sync::mpsc;
 
     fn page(ids: &[&str], next_cursor: &str, more: bool) -> Changes<Role> {
@@ -271,6 +367,7 @@ mod tests {
         let settings = FeedSettings {
             interval_ms: 20,
             page: 2,
+            history_days: None,
         };
         let start = || {
             follow(
@@ -295,6 +392,66 @@ mod tests {
             .read(|tx| Box::pin(async move { cursors::get(tx, "psa/main roles").await }))
             .await;
         assert_eq!(watermark.unwrap().as_deref(), Some("b"));
+    }
+
+    #[tokio::test]
+    async fn a_feed_that_was_not_read_for_longer_than_its_vendor_remembers_tells_a_gap_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Database::sqlite_in(folder.path(), &MIGRATIONS).await.unwrap();
+        let read_ten_days_ago = (clock::now() - TimeDelta::days(10)).to_rfc3339();
+        db.write(move |tx| {
+            Box::pin(async move { cursors::set(tx, "psa/main roles read", &read_ten_days_ago).await })
+        })
+        .await
+        .unwrap();
+        let (asked, mut cursors_seen) = mpsc::unbounded_channel();
+        let fetch: Fetch<Role> = Arc::new(move |cursor, _| {
+            let asked = asked.clone();
+            Box::pin(async move {
+                asked.send(cursor.clone()).ok();
+                match cursor.as_deref() {
+                    Some("of-old") => Err(Failure::business("invalid_cursor", "\"of-old\" is no cursor")),
+                    _ => Ok(page(&[], "new", false)),
+                }
+            })
+        });
+        let take: Take<Role> = Arc::new(|_, _| Box::pin(async { Ok(()) }));
+        let settings = FeedSettings {
+            interval_ms: 20,
+            page: 2,
+            history_days: Some(9),
+        };
+        let gaps = async || -> Vec<Event> {
+            let page = db
+                .read(|tx| Box::pin(async move { outbox::page(tx, "", 100).await }))
+                .await;
+            page.unwrap().events
+        };
+        let mut follower = follow(
+            db.clone(),
+            "psa/main roles",
+            settings.clone(),
+            Arc::clone(&fetch),
+            Arc::clone(&take),
+        );
+        for expected in [None, Some("new"), Some("new")] {
+            assert_eq!(cursors_seen.recv().await.unwrap().as_deref(), expected);
+        }
+        follower.stop().await;
+        let told = gaps().await;
+        assert_eq!((told.len(), told[0].kind.as_str()), (1, "feed.gap"));
+        assert_eq!(told[0].data["feed"], "psa/main roles");
+
+        db.write(|tx| Box::pin(async move { cursors::set(tx, "psa/main roles", "of-old").await }))
+            .await
+            .unwrap();
+        while cursors_seen.try_recv().is_ok() {}
+        follower = follow(db.clone(), "psa/main roles", settings, fetch, take);
+        for expected in [Some("of-old"), None, Some("new")] {
+            assert_eq!(cursors_seen.recv().await.unwrap().as_deref(), expected);
+        }
+        follower.stop().await;
+        assert_eq!(gaps().await.len(), 2);
     }
 
     #[test]
