@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use canonical_model::{
     AccountMatch, AccountMatchRequest, AccountMatchRuling, AuditEntry, CanonicalId, CrossReference,
-    EventPage, GoldenAccount, MappingDomain, OwnershipCheck, Page, ReferenceAnswer, ReferenceAnswers,
+    Difference, DifferenceState, EventPage, GoldenAccount, IssuedCertificate, MappingDomain, OwnershipCheck,
+    Page, Reconciliation, ReconciliationRequest, ReconciliationState, ReferenceAnswer, ReferenceAnswers,
     ReferenceMapping, ReferenceQuestion, ReferenceQuestions, Result, Translation, TranslationQuestion,
     TranslationQuestions, Translations,
 };
@@ -31,6 +32,28 @@ pub struct AuditQuery {
     /// From the page before.
     pub cursor: Option<String>,
     /// Lines a page.
+    pub limit: Option<u32>,
+}
+
+/// Which comparisons, the newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReconciliationQuery {
+    /// Only in this state.
+    pub state: Option<ReconciliationState>,
+    /// From the page before.
+    pub cursor: Option<String>,
+    /// Comparisons a page.
+    pub limit: Option<u32>,
+}
+
+/// Which differences of a comparison.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DifferenceQuery {
+    /// Only in this state.
+    pub state: Option<DifferenceState>,
+    /// From the page before.
+    pub cursor: Option<String>,
+    /// Differences a page.
     pub limit: Option<u32>,
 }
 
@@ -189,6 +212,63 @@ impl ControlClient {
     pub async fn check_ownership(&self, check: &OwnershipCheck) -> Result<()> {
         let request = Request::post_json("/v1/ownership/checks", check);
         self.api.act_silently(request, &Act::once()).await
+    }
+
+    /// Asks for a comparison of PSA, journal and ERP; the work goes on behind the answer.
+    ///
+    /// # Errors
+    /// When the request is not stored.
+    pub async fn start_reconciliation(
+        &self,
+        asked: &ReconciliationRequest,
+        act: &Act,
+    ) -> Result<Reconciliation> {
+        let request = Request::post_json("/v1/reconciliations", asked);
+        self.api.act(request, act).await
+    }
+
+    /// One page of the comparisons, the newest first, without their figures.
+    ///
+    /// # Errors
+    /// When the API is not reached or refuses.
+    pub async fn reconciliations(&self, query: &ReconciliationQuery) -> Result<Page<Reconciliation>> {
+        let request = Request::get("/v1/reconciliations")
+            .query_opt("state", query.state.map(word))
+            .query_opt("cursor", query.cursor.as_ref())
+            .query_opt("limit", query.limit);
+        self.api.get(request).await
+    }
+
+    /// One comparison with its figures.
+    ///
+    /// # Errors
+    /// Business `not_found` where there is none.
+    pub async fn reconciliation(&self, id: CanonicalId) -> Result<Reconciliation> {
+        let request = Request::get(format!("/v1/reconciliations/{id}")).template("/v1/reconciliations/{id}");
+        self.api.get(request).await
+    }
+
+    /// One page of the differences that a comparison found.
+    ///
+    /// # Errors
+    /// Business `not_found` where there is no such comparison.
+    pub async fn differences(&self, id: CanonicalId, query: &DifferenceQuery) -> Result<Page<Difference>> {
+        let request = Request::get(format!("/v1/reconciliations/{id}/differences"))
+            .template("/v1/reconciliations/{id}/differences")
+            .query_opt("state", query.state.map(word))
+            .query_opt("cursor", query.cursor.as_ref())
+            .query_opt("limit", query.limit);
+        self.api.get(request).await
+    }
+
+    /// The certificate of a comparison.
+    ///
+    /// # Errors
+    /// Business `not_found` where it has none.
+    pub async fn certificate(&self, id: CanonicalId) -> Result<IssuedCertificate> {
+        let request = Request::get(format!("/v1/reconciliations/{id}/certificate"))
+            .template("/v1/reconciliations/{id}/certificate");
+        self.api.get(request).await
     }
 
     /// One page of the audit log.

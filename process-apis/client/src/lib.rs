@@ -14,7 +14,7 @@ mod processes;
 pub use egress::ClientSettings;
 
 pub use act::Act;
-pub use control::{AuditQuery, ControlClient, MappingQuery};
+pub use control::{AuditQuery, ControlClient, DifferenceQuery, MappingQuery, ReconciliationQuery};
 pub use desk::{DeskClient, ExceptionQuery};
 pub use insight::{AssignmentQuery, InsightClient, InvoiceQuery, RequestQuery, ToldFact, Window, every_page};
 pub use process::{EventQuery, InstanceQuery, ProcessClient};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use canonical_model::{
-    Accepted, BillingRunRequest, CanonicalId, DealNotice, InvoiceNotice, Page, PostingLineView, PostingState,
-    Result, WorkNotice,
+    Accepted, BillingRunRequest, CanonicalId, DealNotice, InvoiceNotice, JournalLine, Page, PostingLineView,
+    PostingState, Result, WorkNotice,
 };
 use chrono::NaiveDate;
 use egress::{Authorizer, ClientSettings, Request};
@@ -114,6 +114,45 @@ impl TimeToInvoiceClient {
             .query_opt("cursor", query.cursor.as_ref())
             .query_opt("limit", query.limit);
         self.api.get(request).await
+    }
+
+    /// One page of the journal of work in these days.
+    ///
+    /// # Errors
+    /// When the API is not reached or refuses.
+    pub async fn journal_of_days(
+        &self,
+        from: NaiveDate,
+        to: NaiveDate,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<JournalLine>> {
+        let request = Request::get("/v1/journal-lines")
+            .query("date_from", from)
+            .query("date_to", to)
+            .query_opt("cursor", cursor)
+            .query("limit", limit);
+        self.api.get(request).await
+    }
+
+    /// The journal of one source, such as `psa/main/4711`; none where it never came in.
+    ///
+    /// # Errors
+    /// When the API is not reached or refuses.
+    pub async fn journal_of_source(&self, source: &str) -> Result<Vec<JournalLine>> {
+        let request = Request::get("/v1/journal-lines").query("source", source);
+        let page: Page<JournalLine> = self.api.get(request).await?;
+        Ok(page.items)
+    }
+
+    /// The journal of one record of the ERP, such as `erp/main/5512`; none where it is no posting of ours.
+    ///
+    /// # Errors
+    /// When the API is not reached or refuses.
+    pub async fn journal_of_posting(&self, posting: &str) -> Result<Vec<JournalLine>> {
+        let request = Request::get("/v1/journal-lines").query("posting", posting);
+        let page: Page<JournalLine> = self.api.get(request).await?;
+        Ok(page.items)
     }
 
     /// Asks for invoices of what is posted and on no invoice.
