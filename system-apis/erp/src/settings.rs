@@ -46,12 +46,16 @@ pub enum Vendor {
     /// `vendor = "netsuite"`; see `config/vendors/netsuite.toml`.
     #[serde(rename = "netsuite")]
     NetSuite(Box<netsuite_connector::Settings>),
+    /// `vendor = "tryton"`; see `config/vendors/tryton.toml`.
+    #[serde(rename = "tryton")]
+    Tryton(Box<tryton_connector::Settings>),
 }
 
 impl Validate for Vendor {
     fn validate(&self) -> Result<(), ValidationErrors> {
         match self {
             Self::NetSuite(settings) => settings.validate(),
+            Self::Tryton(settings) => settings.validate(),
         }
     }
 }

@@ -6,6 +6,7 @@ use anyhow::Context;
 use netsuite_connector::NetSuite;
 use system_ports::ErpPort;
 use system_serving::System;
+use tryton_connector::Tryton;
 
 use crate::KIND;
 use crate::settings::{Connection, Vendor};
@@ -35,5 +36,6 @@ pub fn connect(connections: &[Connection]) -> anyhow::Result<State> {
 fn open(called: &str, vendor: &Vendor) -> canonical_model::Result<Arc<dyn ErpPort>> {
     Ok(match vendor {
         Vendor::NetSuite(settings) => Arc::new(NetSuite::connect(called, settings)?),
+        Vendor::Tryton(settings) => Arc::new(Tryton::connect(called, settings)?),
     })
 }
