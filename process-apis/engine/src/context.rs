@@ -96,11 +96,7 @@ impl<Sv: Send + Sync + 'static> StepContext<Sv> {
     /// A key that other instances of the process share: follows from process and `what` alone.
     #[must_use]
     pub fn shared_key(&self, what: &str) -> EffectKey {
-        derived_key(
-            &self.abbreviation,
-            what,
-            &[self.work.process.as_str(), "shared", what],
-        )
+        shared_key(&self.work.process, &self.abbreviation, what)
     }
 
     /// One write into a system of record. Awaited, it is journalled, sent and settled: an effect that was applied before
@@ -243,6 +239,22 @@ impl<Sv: Send + Sync + 'static> StepContext<Sv> {
             .collect()
     }
 
+    /// Whether a step of this instance has written something, or may have: a write whose answer is not known counts.
+    ///
+    /// # Errors
+    /// Failures of the database.
+    pub async fn may_have_written(&self, step: &str) -> Result<bool> {
+        let (id, step) = (self.work.id, step.to_owned());
+        let row = self.core.db.read(move |tx| {
+            Box::pin(async move {
+                let sql = "SELECT COUNT(*) AS effects FROM engine_effects
+                    WHERE instance_id = $1 AND step = $2 AND status IN ('sent', 'applied', 'unknown')";
+                tx.one(sql, args![id, step]).await
+            })
+        });
+        Ok(row.await?.map_or(Ok(0), |row| row.int("effects"))? > 0)
+    }
+
     /// Opens an exception for one item when the step is committed; the instance goes on. An item that is raised again
     /// keeps its exception.
     pub fn raise(&self, item: ItemException) {
@@ -308,6 +320,11 @@ pub(crate) fn derived_id(id: CanonicalId, at: DateTime<Utc>, name: &str) -> Cano
         .for_each(|(to, from)| *to = *from);
     let millis = u64::try_from(at.timestamp_millis()).unwrap_or_default();
     CanonicalId(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+}
+
+/// See [`StepContext::shared_key`], of a process by name.
+pub(crate) fn shared_key(process: &str, abbreviation: &str, what: &str) -> EffectKey {
+    derived_key(abbreviation, what, &[process, "shared", what])
 }
 
 /// `<abbreviation>-<slug>-<24 hex digits>`: readable in the vendor's screens, and fit for every vendor's key field.

@@ -2,6 +2,9 @@
 
 use canonical_model::{CanonicalId, Event};
 use chrono::{DateTime, Utc};
+use std::sync::atomic::AtomicBool;
+
+use circuits::Circuits;
 use persistence::Database;
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
@@ -18,6 +21,10 @@ pub(crate) struct Core {
     /// This engine, as the owner of leases.
     pub(crate) owner: String,
     pub(crate) outlines: Vec<Outline>,
+    /// The connections that steps call.
+    pub(crate) circuits: Circuits,
+    /// There may be instances that wait for a connection.
+    pub(crate) anybody_held: AtomicBool,
     /// There may be an instance to work on.
     pub(crate) work: Notify,
     /// There may be a person's decision to carry out.
@@ -35,7 +42,7 @@ impl Core {
             source: self.source.clone(),
             kind: kind.to_owned(),
             subject: subject.to_owned(),
-            time: Utc::now(),
+            time: canonical_model::clock::now(),
             correlation_id: correlation_id.to_owned(),
             data,
         }
@@ -46,6 +53,11 @@ impl Core {
         self.outlines
             .iter()
             .find(|o| o.name == process && i64::from(o.version) == version)
+    }
+
+    /// How many workers may wait for one slow connection at once: the others are left to the others.
+    pub(crate) fn share(&self) -> usize {
+        usize::try_from(self.settings.workers / 4).unwrap_or(1).max(1)
     }
 
     pub(crate) fn lease_end(&self, now: DateTime<Utc>) -> DateTime<Utc> {

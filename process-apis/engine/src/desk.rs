@@ -7,7 +7,6 @@ use std::sync::Arc;
 use canonical_model::{
     CanonicalId, ExceptionCause, ExceptionRecord, Failure, Resolution, ResolutionAction, Result,
 };
-use chrono::Utc;
 use persistence::{Tx, args, outbox};
 use serde::Serialize;
 use serde_json::json;
@@ -106,7 +105,10 @@ impl Desk {
                 work_token = NULL, work_tries = 0
             WHERE id = $1 AND state IN ('open', 'assigned') RETURNING *";
         let Some(row) = tx
-            .one(sql, args![id, text(resolution)?, actor, Utc::now()])
+            .one(
+                sql,
+                args![id, text(resolution)?, actor, canonical_model::clock::now()],
+            )
             .await?
         else {
             return Err(self.refusal(tx, id).await?);
@@ -158,7 +160,13 @@ impl Desk {
         let sql = "UPDATE engine_exceptions SET state = 'retrying', resolution = $3, resolver = $4, work_ms = $5,
                 work_token = NULL, work_tries = 0
             WHERE cause_code = $1 AND cause_subject = $2 AND closed_ms IS NULL AND state IN ('open', 'assigned')";
-        let values = args![&cause.code, &cause.subject, text(resolution)?, actor, Utc::now()];
+        let values = args![
+            &cause.code,
+            &cause.subject,
+            text(resolution)?,
+            actor,
+            canonical_model::clock::now()
+        ];
         let count = tx.execute(sql, values).await?;
         if count > 0 {
             let decision = json!({
@@ -212,7 +220,7 @@ impl Desk {
             }
         };
         let id = row.ok_or_else(|| missing("instance"))?.id("id")?;
-        let now = Utc::now();
+        let now = canonical_model::clock::now();
         // Touches the instance in any case: a worker that is about to put it aside for this signal waits for us.
         let sql = "UPDATE engine_instances SET
                 due_ms = CASE WHEN status = 'waiting' AND step_name = $2 THEN $3 ELSE due_ms END,
@@ -288,7 +296,7 @@ impl Desk {
             ..work.clone()
         };
         transition::journal(tx, &at, "replayed", &state, Some((actor, Some(reason)))).await?;
-        let now = Utc::now();
+        let now = canonical_model::clock::now();
         let sql =
             "UPDATE engine_instances SET status = 'ready', due_ms = $2, ended_ms = NULL, step_index = $3,
                 step_name = $4, direction = $5, sequence = sequence + 1, state = $6, attempt = 0,

@@ -10,8 +10,8 @@ use tokio::sync::Semaphore;
 
 use crate::core::Core;
 use crate::engine::Inner;
-use crate::run;
 use crate::work::Work;
+use crate::{pauses, run};
 
 /// Instances claimed at once at most.
 const MOST_AT_ONCE: usize = 64;
@@ -22,7 +22,7 @@ macro_rules! claim_sql {
     ($lock:literal) => {
         concat!(
             "WITH due AS MATERIALIZED (
-                SELECT id FROM engine_instances WHERE due_ms <= $3 ORDER BY due_ms LIMIT $4",
+                SELECT id FROM engine_instances WHERE due_ms <= $3 AND waits_for IS NULL ORDER BY due_ms LIMIT $4",
             $lock,
             ") UPDATE engine_instances
             SET status = 'running', lease_owner = $1, due_ms = $2, fence = fence + 1, updated_ms = $3
@@ -33,8 +33,7 @@ macro_rules! claim_sql {
 
 /// Hands due instances to workers until the engine stops.
 pub(crate) async fn dispatch<Sv: Send + Sync + 'static>(inner: Arc<Inner<Sv>>) {
-    let workers = usize::try_from(inner.core.settings.workers.max(1)).unwrap_or(1);
-    let free = Arc::new(Semaphore::new(workers));
+    let free = Arc::clone(&inner.workers);
     let poll = Duration::from_millis(inner.core.settings.poll_ms.max(1));
     while !inner.stopping.is_cancelled() {
         let room = free.available_permits().min(MOST_AT_ONCE);
@@ -94,30 +93,33 @@ fn hand_over<Sv: Send + Sync + 'static>(inner: &Arc<Inner<Sv>>, free: &Arc<Semap
 }
 
 fn until(due: DateTime<Utc>) -> Duration {
-    (due - Utc::now())
+    (due - canonical_model::clock::now())
         .to_std()
         .unwrap_or_default()
         .max(Duration::from_millis(1))
 }
 
 /// Takes instances that are due, at most so many; and when the next one is due.
-async fn claim(core: &Arc<Core>, room: usize) -> Result<(Vec<Work>, Option<DateTime<Utc>>)> {
+pub(crate) async fn claim(core: &Arc<Core>, room: usize) -> Result<(Vec<Work>, Option<DateTime<Utc>>)> {
+    pauses::let_go(core).await?;
     let next = core.db.read(|tx| {
         Box::pin(async move {
-            let sql = "SELECT MIN(due_ms) AS due_ms FROM engine_instances WHERE due_ms IS NOT NULL";
+            let sql =
+                "SELECT MIN(due_ms) AS due_ms FROM engine_instances WHERE due_ms IS NOT NULL AND waits_for IS NULL";
             tx.one(sql, args![])
                 .await?
                 .map_or(Ok(None), |row| row.opt_time("due_ms"))
         })
     });
     let next = next.await?;
-    if room == 0 || next.is_none_or(|due| due > Utc::now()) {
-        return Ok((Vec::new(), next));
+    if room == 0 || next.is_none_or(|due| due > canonical_model::clock::now()) {
+        let probe = pauses::next_probe_at(core);
+        return Ok((Vec::new(), next.into_iter().chain(probe).min()));
     }
     let (owner, lease_core) = (core.owner.clone(), Arc::clone(core));
     let rows = core.db.write(move |tx| {
         Box::pin(async move {
-            let now = Utc::now();
+            let now = canonical_model::clock::now();
             let sql = tx.by_engine(claim_sql!(""), claim_sql!(" FOR UPDATE SKIP LOCKED"));
             let limit = i64::try_from(room).unwrap_or(1);
             tx.all(sql, args![owner, lease_core.lease_end(now), now, limit])
@@ -153,7 +155,7 @@ pub(crate) async fn renew<Sv: Send + Sync + 'static>(inner: Arc<Inner<Sv>>) {
                 let sql = "UPDATE engine_instances SET due_ms = $4
                     WHERE id = $1 AND fence = $2 AND status = 'running' AND due_ms > $3";
                 for (id, fence) in held {
-                    let now = Utc::now();
+                    let now = canonical_model::clock::now();
                     tx.execute(sql, args![id, fence, now, core.lease_end(now)])
                         .await?;
                 }

@@ -7,6 +7,8 @@
 use std::collections::HashMap;
 use std::future::{Future, IntoFuture};
 
+#[cfg(feature = "simulation")]
+use canonical_model::simulation::{Defect, planted};
 use canonical_model::{EffectKey, Failure, Result, WriteResult, Written};
 use chrono::Utc;
 use futures_util::StreamExt;
@@ -215,6 +217,11 @@ impl Batch {
         }
         let known = self.journal.known().await?;
         let (mut to_send, doubtful) = self.recall(&known)?;
+        if !(to_send.is_empty() && doubtful.is_empty()) {
+            // Where nothing can be sent nothing is journalled as sent.
+            let connection = self.target.split(' ').next().unwrap_or_default();
+            self.journal.core.circuits.check(connection)?;
+        }
         to_send.extend(self.settle(doubtful, &mut find).await?);
         to_send.sort_unstable();
         for _ in 0..SENDS {
@@ -330,6 +337,17 @@ impl Batch {
                     entries.push(item.entry(EffectState::Applied, Some(written.clone()), None));
                     item.result = Some(Ok(written));
                 }
+                #[cfg(feature = "simulation")]
+                Err(failure) if failure.is_unknown() && planted(Defect::LostAcknowledgement) => {
+                    let written = Written {
+                        id: item.key.to_string(),
+                        code: None,
+                        version: None,
+                        created: None,
+                    };
+                    entries.push(item.entry(EffectState::Applied, Some(written.clone()), None));
+                    item.result = Some(Ok(written));
+                }
                 Err(failure) if failure.is_unknown() => doubtful.push(*place),
                 Err(failure) => {
                     let state = if failure.is_transient() {
@@ -352,6 +370,15 @@ impl Batch {
         FF: Future<Output = Result<Option<Written>>> + Send,
     {
         if places.is_empty() {
+            return Ok(places);
+        }
+        #[cfg(feature = "simulation")]
+        if planted(Defect::DoublePost) {
+            for place in &places {
+                if let Some(item) = self.items.get_mut(*place) {
+                    item.key = format!("{}-again", item.key).parse()?;
+                }
+            }
             return Ok(places);
         }
         let mut look_ups = Vec::with_capacity(places.len());
@@ -414,7 +441,11 @@ impl Batch {
             .filter_map(|result| result.as_ref().err())
             .filter(|f| f.is_transient());
         match transient.max_by_key(|failure| failure.retry_after_ms) {
-            Some(failure) if !self.journal.last_try => Err(failure.clone()),
+            Some(failure)
+                if !self.journal.last_try || self.journal.core.circuits.held_by(failure).is_some() =>
+            {
+                Err(failure.clone())
+            }
             _ => Ok(results),
         }
     }
@@ -428,7 +459,7 @@ impl Item {
             what,
             digest,
             sends: 0,
-            first_at: Utc::now(),
+            first_at: canonical_model::clock::now(),
             result: None,
         }
     }

@@ -79,7 +79,7 @@ impl EffectJournal {
 }
 
 async fn insert(tx: &mut Tx, core: &Core, work: &Work, target: &str, entries: Vec<Entry>) -> Result<()> {
-    let (now, step) = (Utc::now(), work.label());
+    let (now, step) = (canonical_model::clock::now(), work.label());
     let mut rows = Vec::with_capacity(entries.len());
     for entry in entries {
         rows.push(row(work, &step, target, &entry, now)?);

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use canonical_model::{CanonicalId, Failure, Result};
-use chrono::Utc;
+use circuits::Circuits;
 use futures_util::future::BoxFuture;
 use persistence::{Database, Tx, args};
 use serde::Serialize;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,7 +20,7 @@ use crate::fault::Faults;
 use crate::outline::Outline;
 use crate::process::{AnyProcess, Process, State};
 use crate::work::{FORWARD, at_risk_args, json};
-use crate::{EngineSettings, Start, Started, dispatch, resolve};
+use crate::{EngineSettings, Start, Started, dispatch, pauses, resolve};
 
 /// Longest that [`Engine::stop`] waits for steps that are under way.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
@@ -30,7 +30,7 @@ pub(crate) type Around = Arc<dyn Fn(String, BoxFuture<'static, ()>) -> BoxFuture
 
 /// Runs instances of processes. Clones share it. What people see and decide is on [`Desk`], to which this dereferences.
 pub struct Engine<Sv> {
-    inner: Arc<Inner<Sv>>,
+    pub(crate) inner: Arc<Inner<Sv>>,
     desk: Desk,
 }
 
@@ -56,6 +56,8 @@ pub(crate) struct Inner<Sv> {
     pub(crate) services: Arc<Sv>,
     pub(crate) processes: Vec<Arc<dyn AnyProcess<Sv>>>,
     pub(crate) around: Option<Around>,
+    /// One permit for each worker that is free.
+    pub(crate) workers: Arc<Semaphore>,
     /// Instances in the hands of this engine's workers, with their fences.
     held: Mutex<HashMap<CanonicalId, i64>>,
     pub(crate) tasks: TaskTracker,
@@ -75,6 +77,7 @@ pub struct EngineBuilder<Sv> {
     source: String,
     processes: Vec<Arc<dyn AnyProcess<Sv>>>,
     around: Option<Around>,
+    circuits: Circuits,
     faults: Faults,
 }
 
@@ -89,6 +92,7 @@ impl<Sv: Send + Sync + 'static> Engine<Sv> {
             source: "/process".to_owned(),
             processes: Vec::new(),
             around: None,
+            circuits: Circuits::default(),
             faults: Faults::default(),
         }
     }
@@ -104,7 +108,7 @@ impl<Sv: Send + Sync + 'static> Engine<Sv> {
         let process = self.inner.newest(start.process)?;
         let saved = process.describe(&json(start.state)?)?;
         let outline = process.outline();
-        let (id, now) = (CanonicalId::generate(), Utc::now());
+        let (id, now) = (CanonicalId::generate(), canonical_model::clock::now());
         let sql = "INSERT INTO engine_instances (id, process, version, business_key, title, correlation_id, status,
                 direction, step_index, step_name, step_since_ms, sequence, state, attempt, due_ms, fence, started_ms,
                 updated_ms, money_amount, money_currency, legal_entity, region)
@@ -237,6 +241,13 @@ impl<Sv: Send + Sync + 'static> EngineBuilder<Sv> {
         self
     }
 
+    /// The circuits that services make their calls through: instances whose step meets a paused connection wait for it.
+    #[must_use]
+    pub fn circuits(mut self, circuits: Circuits) -> Self {
+        self.circuits = circuits;
+        self
+    }
+
     /// Makes the engine fail where a test wants it to.
     #[cfg(feature = "testing")]
     #[must_use]
@@ -250,6 +261,32 @@ impl<Sv: Send + Sync + 'static> EngineBuilder<Sv> {
     /// # Errors
     /// Fault `process_definition`; failures of the database.
     pub async fn start(self) -> Result<Engine<Sv>> {
+        let engine = self.assemble().await?;
+        let inner = &engine.inner;
+        let tasks = &inner.tasks;
+        tasks.spawn(unless_killed(
+            inner.killed.clone(),
+            dispatch::dispatch(Arc::clone(inner)),
+        ));
+        tasks.spawn(unless_killed(
+            inner.killed.clone(),
+            resolve::carry_out(Arc::clone(inner)),
+        ));
+        tasks.spawn(unless_killed(
+            inner.killed.clone(),
+            pauses::follow(Arc::clone(inner)),
+        ));
+        tasks.spawn(unless_killed(
+            inner.killed.clone(),
+            dispatch::count(Arc::clone(inner)),
+        ));
+        // Not one of the tasks that a stop waits for: leases are renewed until the last step has ended.
+        tokio::spawn(dispatch::renew(Arc::clone(inner)));
+        Ok(engine)
+    }
+
+    /// The engine without its workers.
+    pub(crate) async fn assemble(self) -> Result<Engine<Sv>> {
         let outlines: Vec<Outline> = self
             .processes
             .iter()
@@ -262,38 +299,28 @@ impl<Sv: Send + Sync + 'static> EngineBuilder<Sv> {
             source: self.source,
             owner: CanonicalId::generate().to_string(),
             outlines,
+            circuits: self.circuits,
+            anybody_held: true.into(),
             work: Notify::new(),
             decisions: Notify::new(),
             moved: watch::Sender::new(0),
             faults: self.faults,
         });
         report_unknown(&core).await?;
+        pauses::restore(&core).await?;
+        let workers = usize::try_from(core.settings.workers.max(1)).unwrap_or(1);
         let inner = Arc::new(Inner {
             core: Arc::clone(&core),
             services: self.services,
             processes: self.processes,
             around: self.around,
+            workers: Arc::new(Semaphore::new(workers)),
             held: Mutex::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             stopped: CancellationToken::new(),
             killed: CancellationToken::new(),
         });
-        let tasks = &inner.tasks;
-        tasks.spawn(unless_killed(
-            inner.killed.clone(),
-            dispatch::dispatch(Arc::clone(&inner)),
-        ));
-        tasks.spawn(unless_killed(
-            inner.killed.clone(),
-            resolve::carry_out(Arc::clone(&inner)),
-        ));
-        tasks.spawn(unless_killed(
-            inner.killed.clone(),
-            dispatch::count(Arc::clone(&inner)),
-        ));
-        // Not one of the tasks that a stop waits for: leases are renewed until the last step has ended.
-        tokio::spawn(dispatch::renew(Arc::clone(&inner)));
         Ok(Engine {
             inner,
             desk: Desk { core },

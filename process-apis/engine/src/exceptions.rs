@@ -55,7 +55,7 @@ pub(crate) async fn open(
     work: &Work,
     openings: Vec<Opening>,
 ) -> Result<Vec<CanonicalId>> {
-    let now = Utc::now();
+    let now = canonical_model::clock::now();
     let (mut rows, mut ids) = (
         Vec::with_capacity(openings.len()),
         Vec::with_capacity(openings.len()),
@@ -132,7 +132,10 @@ pub(crate) async fn reopen(
 pub(crate) async fn close(tx: &mut Tx, core: &Core, id: CanonicalId, state: ExceptionState) -> Result<()> {
     let sql = "UPDATE engine_exceptions SET state = $2, closed_ms = $3, work_ms = NULL, work_token = NULL
         WHERE id = $1 AND closed_ms IS NULL RETURNING *";
-    match tx.one(sql, args![id, word(&state)?, Utc::now()]).await? {
+    match tx
+        .one(sql, args![id, word(&state)?, canonical_model::clock::now()])
+        .await?
+    {
         Some(row) => tell(tx, core, "exception.closed", &record(&row)?).await,
         None => Ok(()),
     }

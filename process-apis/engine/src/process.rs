@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use canonical_model::{Failure, Money, Resolution, Result};
+use canonical_model::{EffectKey, Failure, Money, Resolution, Result};
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -98,6 +98,13 @@ impl<St: State, Sv: Send + Sync + 'static> Process<St, Sv> {
     pub fn abbreviation(mut self, abbreviation: &str) -> Self {
         abbreviation.clone_into(&mut self.outline.abbreviation);
         self
+    }
+
+    /// The key that [`StepContext::shared_key`](crate::StepContext::shared_key) gives to `what` in this process: for
+    /// those who look at what it wrote.
+    #[must_use]
+    pub fn shared_key(&self, what: &str) -> EffectKey {
+        crate::context::shared_key(self.outline.name, &self.outline.abbreviation, what)
     }
 
     /// The next step.

@@ -6,7 +6,6 @@ use std::time::Duration;
 use canonical_model::{
     CanonicalId, ExceptionRecord, ExceptionState, Failure, Resolution, ResolutionAction, Result,
 };
-use chrono::Utc;
 use futures_util::StreamExt;
 use persistence::{Row, Tx, args};
 
@@ -64,7 +63,7 @@ pub(crate) async fn carry_out<Sv: Send + Sync + 'static>(inner: Arc<Inner<Sv>>) 
     }
 }
 
-async fn batch<Sv: Send + Sync + 'static>(inner: &Arc<Inner<Sv>>) -> Result<usize> {
+pub(crate) async fn batch<Sv: Send + Sync + 'static>(inner: &Arc<Inner<Sv>>) -> Result<usize> {
     let decisions = take(&inner.core).await?;
     let taken = decisions.len();
     let (items, instances): (Vec<_>, Vec<_>) = decisions
@@ -99,7 +98,7 @@ async fn take(core: &Arc<Core>) -> Result<Vec<Decision>> {
     let due = core.db.read(|tx| {
         Box::pin(async move {
             let sql = "SELECT id FROM engine_exceptions WHERE work_ms <= $1 LIMIT 1";
-            tx.one(sql, args![Utc::now()]).await
+            tx.one(sql, args![canonical_model::clock::now()]).await
         })
     });
     if due.await?.is_none() {
@@ -108,7 +107,7 @@ async fn take(core: &Arc<Core>) -> Result<Vec<Decision>> {
     let lease_core = Arc::clone(core);
     let rows = core.db.write(move |tx| {
         Box::pin(async move {
-            let now = Utc::now();
+            let now = canonical_model::clock::now();
             let token = CanonicalId::generate();
             let sql = tx.by_engine(take_sql!(""), take_sql!(" FOR UPDATE SKIP LOCKED"));
             tx.all(sql, args![token, lease_core.lease_end(now), now, BATCH])
@@ -151,7 +150,7 @@ async fn resume(tx: &mut Tx, core: &Core, decision: &Decision) -> Result<()> {
             let answer = decision.resolution.answer.as_ref().map(json).transpose()?;
             let sql = "UPDATE engine_instances SET status = 'ready', due_ms = $2, attempt = 0, retry_since_ms = NULL,
                 answer = $3, updated_ms = $2 WHERE id = $1";
-            tx.execute(sql, args![work.id, Utc::now(), answer])
+            tx.execute(sql, args![work.id, canonical_model::clock::now(), answer])
                 .await
                 .map(|_| ())
         }
@@ -235,7 +234,7 @@ async fn place(
     undoing: bool,
     exception: Option<CanonicalId>,
 ) -> Result<()> {
-    let now = Utc::now();
+    let now = canonical_model::clock::now();
     let (status, due, ended) = match next {
         Some(_) => ("ready", Some(now), None),
         None if undoing => ("compensated", None, Some(now)),
@@ -275,7 +274,7 @@ async fn settle_item<Sv: Send + Sync + 'static>(inner: &Arc<Inner<Sv>>, decision
         services: Arc::clone(&inner.services),
         exception: decision.exception.clone(),
         actor: decision.resolver.clone(),
-        decided_at: Utc::now(),
+        decided_at: canonical_model::clock::now(),
         pending: Pending::default(),
     };
     let result = process
@@ -334,7 +333,7 @@ async fn put_back(core: &Arc<Core>, decision: Decision, failure: Failure) -> Res
                 if failure.is_transient() && pause < retry.budget_ms && doublings < 20 {
                     let sql = "UPDATE engine_exceptions SET work_ms = $3, work_token = NULL, work_tries = work_tries + 1
                         WHERE id = $1 AND work_token = $2";
-                    let at = Utc::now() + millis(pause.max(failure.retry_after_ms.unwrap_or_default()));
+                    let at = canonical_model::clock::now() + millis(pause.max(failure.retry_after_ms.unwrap_or_default()));
                     return tx.execute(sql, args![decision.exception.id, decision.token, at]).await.map(|_| ());
                 }
                 let sql = "UPDATE engine_exceptions SET work_tries = 0 WHERE id = $1 AND work_token = $2";

@@ -8,7 +8,6 @@ use canonical_model::{CanonicalId, Failure, Result};
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use persistence::args;
-use rand::Rng;
 use serde_json::Value;
 use tracing::Instrument;
 
@@ -51,7 +50,7 @@ pub(crate) async fn run<Sv: Send + Sync + 'static>(inner: Arc<Inner<Sv>>, work: 
                     "what a step did could not be journalled"
                 );
                 // The database may be back in a moment; where it is not, the end of the lease does the same later.
-                let soon = Utc::now() + millis(inner.core.settings.retry.first_ms);
+                let soon = canonical_model::clock::now() + millis(inner.core.settings.retry.first_ms);
                 let _left_to_the_lease = transition::give_back(&inner.core, &work, soon, None).await;
                 None
             }
@@ -64,7 +63,7 @@ async fn step<Sv: Send + Sync + 'static>(inner: &Arc<Inner<Sv>>, work: Arc<Work>
     let core = &inner.core;
     let Some(process) = inner.process(&work.process, work.version) else {
         tracing::warn!(process = %work.process, version = work.version, "no such process here");
-        let later = Utc::now() + millis(UNKNOWN_PROCESS_PAUSE_MS);
+        let later = canonical_model::clock::now() + millis(UNKNOWN_PROCESS_PAUSE_MS);
         transition::give_back(core, &work, later, None).await?;
         return Ok(None);
     };
@@ -114,7 +113,12 @@ async fn conclude<Sv: Send + Sync + 'static>(
                 .write(move |tx| Box::pin(async move { transition::wait(tx, &work, until).await }))
                 .await?;
         }
-        Err(failure) if failure.is_transient() && !last_try => {
+        // No try of the step's: it was not the step that failed.
+        Err(failure) if core.circuits.held_by(&failure).is_some() => {
+            tracing::debug!(code = %failure.code, at = failure.source, "a step waits for a connection");
+            transition::hold_back(core, work, failure).await?;
+        }
+        Err(failure) if (failure.is_transient() || retried_refusal(&failure)) && !last_try => {
             let at = next_try(core, work, &failure);
             tracing::info!(code = %failure.code, detail = failure.detail, due = %at, "a step failed and is tried again");
             transition::give_back(core, work, at, Some(failure)).await?;
@@ -171,9 +175,8 @@ async fn once<Sv: Send + Sync + 'static>(
         process.run(work.step_index, &ctx, &work.state, payload)
     };
     let limit = Duration::from_millis(inner.core.settings.step_timeout_ms);
-    let ended = AssertUnwindSafe(tokio::time::timeout(limit, body))
-        .catch_unwind()
-        .await;
+    let body = circuits::work(inner.core.share(), tokio::time::timeout(limit, body));
+    let ended = AssertUnwindSafe(body).catch_unwind().await;
     let result = match ended {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(Failure::transient(
@@ -224,7 +227,7 @@ fn is_last_try(core: &Core, outline: &StepOutline, work: &Work) -> bool {
     budget == 0
         || work
             .retry_since
-            .is_some_and(|since| Utc::now() >= since + millis(budget))
+            .is_some_and(|since| canonical_model::clock::now() >= since + millis(budget))
 }
 
 /// Pauses double, are spread so that many do not come back at once, and end with the budget; the other side's wish for
@@ -237,8 +240,9 @@ fn next_try(core: &Core, work: &Work, failure: &Failure) -> DateTime<Utc> {
         .saturating_mul(1_u64 << doublings)
         .min(retry.max_ms)
         .max(1);
-    let pause = rand::rng().random_range(longest.div_ceil(2)..=longest);
-    let now = Utc::now();
+    let shortest = longest.div_ceil(2);
+    let pause = shortest + spread(work) % (longest - shortest + 1);
+    let now = canonical_model::clock::now();
     let outline = core
         .outline(&work.process, work.version)
         .and_then(|outline| outline.step(work.step_index));
@@ -247,6 +251,13 @@ fn next_try(core: &Core, work: &Work, failure: &Failure) -> DateTime<Utc> {
     failure
         .retry_after_ms
         .map_or(by_us, |wish| by_us.max(now + millis(wish)))
+}
+
+/// A number of the instance and its try: instances that failed together do not come back together.
+fn spread(work: &Work) -> u64 {
+    let (_, random) = work.id.0.as_u64_pair();
+    let tries = u32::try_from(work.attempt).unwrap_or(u32::MAX);
+    random.rotate_left(tries.wrapping_mul(7) % 64)
 }
 
 fn note_duration(work: &Work, took: Duration, result: &Result<Saved>) {
@@ -260,6 +271,15 @@ fn note_duration(work: &Work, took: Duration, result: &Result<Saved>) {
         ("outcome", outcome),
     ];
     metrics::histogram!("process_step_seconds", &labels).record(took.as_secs_f64());
+}
+
+/// Never, but for the simulation's planted defect.
+fn retried_refusal(_failure: &Failure) -> bool {
+    #[cfg(feature = "simulation")]
+    return _failure.class == canonical_model::FailureClass::Business
+        && canonical_model::simulation::planted(canonical_model::simulation::Defect::RetriedRefusal);
+    #[cfg(not(feature = "simulation"))]
+    false
 }
 
 fn journal_mismatch(work: &Work) -> Failure {

@@ -3,12 +3,13 @@
 use persistence::Migration;
 
 /// What every process API's database begins with: the engine's tables and those it needs from persistence.
-pub const MIGRATIONS: [Migration; 5] = [
+pub const MIGRATIONS: [Migration; 6] = [
     persistence::outbox::MIGRATION,
     persistence::inbox::MIGRATION,
     persistence::idempotency::MIGRATION,
     persistence::cursors::MIGRATION,
     ENGINE_MIGRATION,
+    PAUSES_MIGRATION,
 ];
 
 /// The engine's own tables.
@@ -120,4 +121,18 @@ CREATE TABLE engine_exceptions (
 CREATE UNIQUE INDEX engine_exceptions_open ON engine_exceptions (instance_id, item_key) WHERE closed_ms IS NULL;
 CREATE INDEX engine_exceptions_cause ON engine_exceptions (cause_code, cause_subject) WHERE closed_ms IS NULL;
 CREATE INDEX engine_exceptions_work ON engine_exceptions (work_ms) WHERE work_ms IS NOT NULL",
+};
+
+/// Connections that are paused, and the instances that wait for them (`waits_for`): no worker takes those.
+pub const PAUSES_MIGRATION: Migration = Migration {
+    name: "engine-pauses-1",
+    sql: "
+ALTER TABLE engine_instances ADD COLUMN waits_for TEXT;
+DROP INDEX engine_instances_due;
+CREATE INDEX engine_instances_due ON engine_instances (due_ms) WHERE due_ms IS NOT NULL AND waits_for IS NULL;
+CREATE INDEX engine_instances_waits_for ON engine_instances (waits_for, due_ms) WHERE waits_for IS NOT NULL;
+
+CREATE TABLE engine_pauses (
+    connection TEXT PRIMARY KEY,
+    pause TEXT NOT NULL)",
 };

@@ -1,5 +1,6 @@
 //! How an engine works.
 
+use circuits::CircuitSettings;
 use serde::Deserialize;
 
 /// How an engine works. The defaults suit a process API that calls vendors over the internet.
@@ -16,6 +17,8 @@ pub struct EngineSettings {
     pub step_timeout_ms: u64,
     /// How transient failures are retried.
     pub retry: RetrySettings,
+    /// When connections are paused, for the circuits that the process API makes its calls through.
+    pub pauses: CircuitSettings,
 }
 
 /// How transient failures are retried: with pauses that double, within a budget of time.
@@ -38,6 +41,7 @@ impl Default for EngineSettings {
             poll_ms: 500,
             step_timeout_ms: 900_000,
             retry: RetrySettings::default(),
+            pauses: CircuitSettings::default(),
         }
     }
 }

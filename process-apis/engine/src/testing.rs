@@ -11,11 +11,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use canonical_model::{CanonicalId, Failure, Resolution, ResolutionAction, Result};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
 use persistence::{Database, args};
 use tokio::sync::Notify;
 
+use crate::work::Work;
 use crate::{Engine, EngineBuilder, EngineSettings, Fault, FaultPlan, InstanceState, Point, RetrySettings};
+use crate::{dispatch, resolve, run};
 
 /// Longest that an instance may take to come to rest.
 const REST_WITHIN: Duration = Duration::from_secs(60);
@@ -260,7 +263,7 @@ async fn to_the_end<S: Scenario>(
 async fn end_leases(db: &Database) -> Result<()> {
     db.write(|tx| {
         Box::pin(async move {
-            let now = Utc::now();
+            let now = canonical_model::clock::now();
             let sql = "UPDATE engine_instances SET due_ms = $1 WHERE status = 'running'";
             tx.execute(sql, args![now]).await?;
             let sql = "UPDATE engine_exceptions SET work_ms = $1 WHERE work_token IS NOT NULL AND closed_ms IS NULL";
@@ -430,4 +433,93 @@ pub async fn kill<Sv: Send + Sync + 'static>(engine: &Engine<Sv>) {
 /// Failures of the database.
 pub async fn expire_leases(db: &Database) -> Result<()> {
     end_leases(db).await
+}
+
+/// An engine whose work is done turn by turn, for a simulation: no task of its own runs.
+pub struct ByHand<Sv> {
+    engine: Engine<Sv>,
+}
+
+/// An instance that an engine has taken, with its lease.
+pub struct Claimed<Sv> {
+    engine: Engine<Sv>,
+    work: Work,
+}
+
+impl<Sv: Send + Sync + 'static> ByHand<Sv> {
+    /// Puts the engine together without starting its workers.
+    ///
+    /// # Errors
+    /// As [`EngineBuilder::start`].
+    pub async fn assemble(builder: EngineBuilder<Sv>) -> Result<Self> {
+        Ok(Self {
+            engine: builder.assemble().await?,
+        })
+    }
+
+    /// The engine, for starts, signals and decisions.
+    #[must_use]
+    pub fn engine(&self) -> &Engine<Sv> {
+        &self.engine
+    }
+
+    /// Takes instances that are due, at most so many.
+    ///
+    /// # Errors
+    /// Failures of the database.
+    pub async fn claim(&self, most: usize) -> Result<Vec<Claimed<Sv>>> {
+        let (works, _) = dispatch::claim(&self.engine.inner.core, most).await?;
+        let claimed = works.into_iter().map(|work| Claimed {
+            engine: self.engine.clone(),
+            work,
+        });
+        Ok(claimed.collect())
+    }
+
+    /// When the next instance is due or the next lease ends.
+    ///
+    /// # Errors
+    /// Failures of the database.
+    pub async fn next_due(&self) -> Result<Option<DateTime<Utc>>> {
+        Ok(dispatch::claim(&self.engine.inner.core, 0).await?.1)
+    }
+
+    /// Carries out a batch of people's decisions; how many they were.
+    ///
+    /// # Errors
+    /// Failures of the database.
+    pub async fn carry_out(&self) -> Result<usize> {
+        resolve::batch(&self.engine.inner).await
+    }
+}
+
+impl<Sv: Send + Sync + 'static> Claimed<Sv> {
+    /// The instance.
+    #[must_use]
+    pub fn instance_id(&self) -> CanonicalId {
+        self.work.id
+    }
+
+    /// The process.
+    #[must_use]
+    pub fn process(&self) -> &str {
+        &self.work.process
+    }
+
+    /// The step that is next.
+    #[must_use]
+    pub fn step(&self) -> &str {
+        &self.work.step_name
+    }
+
+    /// Works on it as long as there is something to do.
+    pub async fn work(self) {
+        let inner = Arc::clone(&self.engine.inner);
+        let correlation_id = self.work.correlation_id.clone();
+        let body: BoxFuture<'static, ()> = Box::pin(run::run(Arc::clone(&inner), self.work));
+        match &inner.around {
+            Some(around) => around(correlation_id, body).await,
+            None => body.await,
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use canonical_model::{CanonicalId, ExceptionState, Failure, Result};
 use chrono::{DateTime, Utc};
@@ -47,7 +48,8 @@ pub(crate) async fn advance(
                 leave(tx, &core, outline, &work, leavings).await?;
                 if let Some(signal) = signal {
                     let sql = "UPDATE engine_signals SET consumed_ms = $2 WHERE id = $1";
-                    tx.execute(sql, args![signal, Utc::now()]).await?;
+                    tx.execute(sql, args![signal, canonical_model::clock::now()])
+                        .await?;
                 }
                 Ok(next)
             })
@@ -76,7 +78,7 @@ async fn save(
     next: Option<i64>,
     stopping: bool,
 ) -> Result<Option<Work>> {
-    let now = Utc::now();
+    let now = canonical_model::clock::now();
     let (status, due) = match next {
         None if work.undoing => ("compensated", None),
         None => ("done", None),
@@ -149,7 +151,11 @@ pub(crate) async fn journal(
         &work.step_name,
         state
     ];
-    values.extend(args![work.attempt + 1, work.step_since, Utc::now()]);
+    values.extend(args![
+        work.attempt + 1,
+        work.step_since,
+        canonical_model::clock::now()
+    ]);
     values.extend(args![
         decided.map(|(actor, _)| actor),
         decided.and_then(|(_, reason)| reason)
@@ -195,8 +201,11 @@ pub(crate) async fn wait(tx: &mut Tx, work: &Work, until: Option<DateTime<Utc>>)
     let sql = "UPDATE engine_instances SET status = 'waiting', due_ms = $4, updated_ms = $3
         WHERE id = $1 AND fence = $2 AND status = 'running' AND due_ms > $3";
     held(
-        tx.execute(sql, args![work.id, work.fence, Utc::now(), until])
-            .await?,
+        tx.execute(
+            sql,
+            args![work.id, work.fence, canonical_model::clock::now(), until],
+        )
+        .await?,
     )
 }
 
@@ -217,10 +226,30 @@ pub(crate) async fn give_back(
                     WHERE id = $1 AND fence = $2 AND status = 'running' AND due_ms > $3";
                 let tries = i64::from(failure.is_some());
                 let failure = failure.as_ref().map(json).transpose()?;
-                held(tx.execute(sql, args![work.id, work.fence, Utc::now(), at, tries, failure]).await?)
+                held(tx.execute(sql, args![work.id, work.fence, canonical_model::clock::now(), at, tries, failure]).await?)
             })
         })
         .await
+}
+
+/// Gives the instance back until its connection is there again. Tries and their budget begin anew then.
+pub(crate) async fn hold_back(core: &Core, work: &Arc<Work>, failure: Failure) -> Result<()> {
+    let work = Arc::clone(work);
+    core.db
+        .write(move |tx| {
+            Box::pin(async move {
+                let sql = "UPDATE engine_instances SET status = 'ready', due_ms = $3, waits_for = $4, last_failure = $5,
+                        attempt = 0, retry_since_ms = NULL, updated_ms = $3
+                    WHERE id = $1 AND fence = $2 AND status = 'running' AND due_ms > $3";
+                let now = canonical_model::clock::now();
+                let values = args![work.id, work.fence, now, failure.source.as_deref(), json(&failure)?];
+                held(tx.execute(sql, values).await?)
+            })
+        })
+        .await?;
+    core.anybody_held.store(true, Ordering::SeqCst);
+    core.work.notify_one();
+    Ok(())
 }
 
 /// Stops the instance for a person: its state, the exception and its event commit together.
@@ -251,7 +280,13 @@ pub(crate) async fn park(
                 let sql = "UPDATE engine_instances SET status = 'parked', due_ms = NULL, exception_id = $4,
                         last_failure = $5, attempt = attempt + 1, updated_ms = $3
                     WHERE id = $1 AND fence = $2 AND status = 'running' AND due_ms > $3";
-                let values = args![work.id, work.fence, Utc::now(), exception, json(&failure)?];
+                let values = args![
+                    work.id,
+                    work.fence,
+                    canonical_model::clock::now(),
+                    exception,
+                    json(&failure)?
+                ];
                 held(tx.execute(sql, values).await?)
             })
         })

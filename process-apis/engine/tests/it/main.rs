@@ -10,6 +10,7 @@ mod effects;
 mod items;
 mod kill_nine;
 mod leases;
+mod pauses;
 mod steps;
 mod suite;
 mod world;

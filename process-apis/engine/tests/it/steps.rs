@@ -305,8 +305,8 @@ async fn a_step_that_waits_for_a_time_runs_again_then_with_the_same_ids() {
     async fn later(ctx: &Ctx, state: &mut Walk) -> Result<()> {
         let world = ctx.services();
         put(ctx, &format!("{} {}", ctx.id("x"), ctx.now().timestamp_millis())).await?;
-        if Utc::now() < ctx.started_at() + TimeDelta::milliseconds(150) {
-            return Err(ctx.wait_until(ctx.started_at() + TimeDelta::milliseconds(150)));
+        if Utc::now() < ctx.started_at() + TimeDelta::milliseconds(1_500) {
+            return Err(ctx.wait_until(ctx.started_at() + TimeDelta::milliseconds(1_500)));
         }
         state.seen.extend(world.calls());
         Ok(())
