@@ -116,9 +116,11 @@ USERS = {
 
 
 def passwords(folder):
-    """A password for the administrator and for each user, readable by us alone."""
-    folder.mkdir(mode=0o700)
+    """A password for the administrator and for each user who has none yet, readable by us alone."""
+    folder.mkdir(mode=0o700, exist_ok=True)
     for login in ["admin", *USERS]:
+        if (folder / login).exists():
+            continue
         descriptor = os.open(folder / login, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(24))
@@ -342,6 +344,10 @@ def fill(folder):
         "payment_terms": terms(),
         "payment_method": payment_method(firm, accounts).id,
         **products(accounts, tax),
+        "project_statuses": {
+            "open": by_xml("project", "work_open_status"),
+            "done": by_xml("project", "work_done_status"),
+        },
         "employees": people(firm, today.year),
         "users": {"admin": 1, **users(firm, folder)},
     }
