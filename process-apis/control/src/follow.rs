@@ -9,6 +9,7 @@ use process_client::EventQuery;
 use process_serving::event_feed::{EventFollower, FetchEvents, TakeEvents, follow_events};
 
 use crate::audit::{self, Entry};
+use crate::reconciliation::take_gap;
 use crate::{Control, desk};
 
 /// Events asked for at once.
@@ -35,8 +36,11 @@ pub(crate) fn follow_all(control: &Control) -> Vec<EventFollower> {
                 })
             });
             let process_api = *name;
-            let take: TakeEvents =
-                Arc::new(move |tx, events| Box::pin(async move { take(tx, process_api, &events).await }));
+            let follower = control.clone();
+            let take: TakeEvents = Arc::new(move |tx, events| {
+                let control = follower.clone();
+                Box::pin(async move { take(tx, &control, process_api, &events).await })
+            });
             follow_events(
                 control.database.clone(),
                 format!("events {name}"),
@@ -48,7 +52,7 @@ pub(crate) fn follow_all(control: &Control) -> Vec<EventFollower> {
         .collect()
 }
 
-async fn take(tx: &mut Tx, process_api: &str, events: &[Event]) -> Result<()> {
+async fn take(tx: &mut Tx, control: &Control, process_api: &str, events: &[Event]) -> Result<()> {
     let mut entries = Vec::new();
     for event in events {
         match event.kind.as_str() {
@@ -60,10 +64,12 @@ async fn take(tx: &mut Tx, process_api: &str, events: &[Event]) -> Result<()> {
                     }
                     Err(error) => {
                         tracing::error!(event = %event.id, process_api, %error, "an exception cannot be read");
+                        entries.push(unreadable_entry(event));
                     }
                 }
             }
             "effect.applied" | "decision.made" => entries.push(entry(event)),
+            "feed.gap" => take_gap(tx, event, &control.reconciliation, &control.wake).await?,
             _ => {}
         }
     }
@@ -81,6 +87,17 @@ fn entry(event: &Event) -> Entry {
         action: event.kind.clone(),
         subject: event.subject.clone(),
         detail: event.data.clone(),
+        correlation_id: event.correlation_id.clone(),
+    }
+}
+
+/// What happened, where the data is not as it was agreed and may say anything.
+fn unreadable_entry(event: &Event) -> Entry {
+    Entry {
+        actor: event.source.clone(),
+        action: event.kind.clone(),
+        subject: event.subject.clone(),
+        detail: serde_json::json!({ "event": event.id, "unreadable": true }),
         correlation_id: event.correlation_id.clone(),
     }
 }

@@ -1,4 +1,5 @@
-//! Control: golden records, cross-references, reference data, ownership, the exception desk, the audit log.
+//! Control: golden records, cross-references, reference data, ownership, the exception desk, reconciliation, the audit
+//! log.
 
 pub mod audit;
 pub mod desk;
@@ -6,9 +7,11 @@ mod desk_commands;
 mod follow;
 pub mod golden;
 mod handlers;
+mod heads;
 pub mod mappings;
 pub mod matching;
 mod permissions;
+pub mod reconciliation;
 pub mod references;
 mod routes;
 mod running;

@@ -4,8 +4,8 @@ use utoipa::openapi::OpenApi;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::handlers::{
-    account, account_match, audit_entry, cross_reference, exception, exception_group, mapping, ownership,
-    translation,
+    account, account_match, audit_entry, audit_export, audit_tree_head, cross_reference, exception,
+    exception_group, mapping, ownership, reconciliation, translation,
 };
 
 /// Registers every operation.
@@ -28,7 +28,16 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(exception::read::read)
         .service(exception::assign::assign)
         .service(exception::resolve::resolve)
-        .service(audit_entry::list::list);
+        .service(reconciliation::create::create)
+        .service(reconciliation::list::list)
+        .service(reconciliation::read::read)
+        .service(reconciliation::differences::differences)
+        .service(reconciliation::certificate::certificate)
+        .service(audit_entry::list::list)
+        .service(audit_tree_head::prove::prove)
+        .service(audit_tree_head::list::list)
+        .service(audit_tree_head::compare::compare)
+        .service(audit_export::read::read);
 }
 
 /// The contract.
@@ -37,7 +46,7 @@ pub fn contract() -> OpenApi {
     chassis::contract(
         "Fairlead Control Process API",
         "1.0.0",
-        "Golden records, cross-references, reference data, ownership, the exception desk over all processes, and the audit log.",
+        "Golden records, cross-references, reference data, ownership, the exception desk over all processes, reconciliation, and the audit log.",
         &[
             (
                 "accounts",
@@ -48,6 +57,10 @@ pub fn contract() -> OpenApi {
                 "Cross-references between systems, mappings of reference data, ownership of fields.",
             ),
             ("exceptions", "What waits for a person."),
+            (
+                "reconciliation",
+                "PSA, journal and ERP compared, with what differs and certificates.",
+            ),
             ("audit", "Decisions and effects, append-only."),
         ],
         routes,

@@ -9,6 +9,9 @@ use persistence::DatabaseSettings;
 use serde::Deserialize;
 use validator::Validate;
 
+use crate::heads::AuditSettings;
+use crate::reconciliation::ReconciliationSettings;
+
 /// Everything that can be set.
 #[derive(Debug, Clone, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
@@ -25,14 +28,32 @@ pub struct Settings {
     pub identity: IdentitySettings,
     /// The process APIs whose exceptions and decisions come together here.
     pub processes: ProcessAddresses,
+    /// The system APIs whose records are compared.
+    pub systems: SystemAddresses,
+    /// Tree heads of the audit log.
+    #[validate(nested)]
+    pub audit: AuditSettings,
     /// Who owns which field.
     #[serde(default)]
     pub ownership: OwnershipSettings,
+    /// How and when PSA, journal and ERP are compared.
+    #[validate(nested)]
+    pub reconciliation: ReconciliationSettings,
 }
 
 impl chassis::Settings for Settings {
     const BINARY: &'static str = "control-process-api";
     const DEFAULTS: &'static str = include_str!("../../../config/control-process-api/default.toml");
+}
+
+/// Addresses of the system APIs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SystemAddresses {
+    /// erp-system-api.
+    pub erp: ClientSettings,
+    /// psa-system-api.
+    pub psa: ClientSettings,
 }
 
 /// Addresses of the process APIs that are followed.

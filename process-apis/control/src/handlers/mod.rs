@@ -3,11 +3,14 @@
 pub(crate) mod account;
 pub(crate) mod account_match;
 pub(crate) mod audit_entry;
+pub(crate) mod audit_export;
+pub(crate) mod audit_tree_head;
 pub(crate) mod cross_reference;
 pub(crate) mod exception;
 pub(crate) mod exception_group;
 pub(crate) mod mapping;
 pub(crate) mod ownership;
+pub(crate) mod reconciliation;
 pub(crate) mod translation;
 
 use chassis::Caller;

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use testkit::Issuer;
 
 const API: &str = "control-process-api";
+/// The published secret key of RFC 8032, 7.1, test 1.
+const AUDIT_KEY: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
 
 #[test]
 fn the_committed_contract_is_what_the_code_says() {
@@ -22,10 +24,13 @@ fn the_default_settings_hold() {
 async fn started(folder: &Path, issuer: &Issuer) -> Running {
     let secret = folder.join("secret");
     std::fs::write(&secret, "not-asked-for").unwrap();
+    let key = folder.join("audit.pem");
+    std::fs::write(&key, AUDIT_KEY).unwrap();
     let nobody = "http://127.0.0.1:9";
     let overrides = toml::toml! {
         http = { port = 0 }
         auth = { issuer = (issuer.url().to_string()) }
+        audit = { head_every_s = 1, signing_key = (format!("file:{}", key.display())) }
         database = { url = (format!("sqlite:{}", folder.join("control.sqlite").display())) }
         identity = { token_url = (format!("{nobody}/token")), client_secret = (format!("file:{}", secret.display())) }
         processes = { quote_to_project = nobody, time_to_invoice = nobody, invoice_to_cash = nobody }
@@ -164,7 +169,7 @@ async fn a_doubtful_company_waits_for_a_steward_whose_ruling_is_recorded() {
     let url = format!("{}/v1/audit-entries?after=0", running.base_url);
     let log: Value = testkit::http()
         .get(url)
-        .bearer_auth(auditor)
+        .bearer_auth(&auditor)
         .send()
         .await
         .unwrap()
@@ -177,12 +182,42 @@ async fn a_doubtful_company_waits_for_a_steward_whose_ruling_is_recorded() {
             .iter()
             .any(|e| e.action == "account.ruled" && e.detail["reason"] == "same owner, two sites")
     );
-    assert_eq!(control_process_api::audit::verify("", &entries), Ok(()));
-    let mut bent = entries;
-    bent[0].actor = "somebody else".to_owned();
+    let read = |path: String| {
+        let url = format!("{}{path}", running.base_url);
+        let auditor = testkit::http().get(url).bearer_auth(&auditor);
+        async move { auditor.send().await.unwrap() }
+    };
+    let export = read("/v1/audit-export".to_owned()).await;
+    assert_eq!(export.headers()["content-type"], "application/x-ndjson");
+    let export = export.text().await.unwrap();
+    let heads = loop {
+        let heads: Value = read("/v1/audit-tree-heads".to_owned())
+            .await
+            .json()
+            .await
+            .unwrap();
+        if heads["items"][0]["tree_size"] == entries.len() {
+            break heads;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    };
+    let kept: audit_log::Head = serde_json::from_value(heads["items"][0].clone()).unwrap();
+    let mut verifier = audit_log::Verifier::new(vec![kept.clone()], kept.public_key.clone());
+    export.lines().for_each(|line| verifier.line(line.as_bytes()));
+    let report = verifier.finish(true);
     assert_eq!(
-        control_process_api::audit::verify("", &bent).unwrap_err().code,
-        "audit_broken"
+        (report.findings.len(), report.signatures),
+        (0, report.heads),
+        "{report:?}"
     );
+    let path = format!("/v1/audit-entries/{}/inclusion-proof", entries.len());
+    let proof: Value = read(path).await.json().await.unwrap();
+    assert_eq!(proof["head"]["root_hash"], kept.root_hash.as_str());
+    assert_eq!(proof["line"], export.lines().last().unwrap());
+    let path = format!("/v1/audit-consistency-proof?from=1&to={}", entries.len());
+    let proof: Value = read(path).await.json().await.unwrap();
+    assert_eq!(proof["to"]["root_hash"], kept.root_hash.as_str());
+    let beyond = read(format!("/v1/audit-export?from={}", entries.len() + 1)).await;
+    assert_eq!(testkit::problem_of(beyond).await.code, "audit_range_unknown");
     running.stop().await;
 }
