@@ -14,11 +14,13 @@ mod contract;
 mod database;
 mod issuer;
 mod refusals;
+mod tryton;
 
 pub use contract::{check_contract, contract_findings};
 pub use database::test_database;
 pub use issuer::{Issuer, Person};
 pub use refusals::{check_refusals, problem_of};
+pub use tryton::{Person as TrytonPerson, Tryton};
 
 /// An HTTP client for tests: it follows no redirects, so that a test sees what was answered.
 #[must_use]

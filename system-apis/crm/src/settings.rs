@@ -46,12 +46,16 @@ pub enum Vendor {
     /// `vendor = "salesforce"`; see `config/vendors/salesforce.toml`.
     #[serde(rename = "salesforce")]
     Salesforce(Box<salesforce_connector::Settings>),
+    /// `vendor = "tryton"`; see `config/vendors/tryton.toml`.
+    #[serde(rename = "tryton")]
+    Tryton(Box<tryton_connector::Settings>),
 }
 
 impl Validate for Vendor {
     fn validate(&self) -> Result<(), ValidationErrors> {
         match self {
             Self::Salesforce(settings) => settings.validate(),
+            Self::Tryton(settings) => settings.validate(),
         }
     }
 }

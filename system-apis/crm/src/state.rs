@@ -6,6 +6,7 @@ use anyhow::Context;
 use salesforce_connector::Salesforce;
 use system_ports::CrmPort;
 use system_serving::System;
+use tryton_connector::TrytonCrm;
 
 use crate::KIND;
 use crate::settings::{Connection, Vendor};
@@ -35,5 +36,6 @@ pub fn connect(connections: &[Connection]) -> anyhow::Result<State> {
 fn open(called: &str, vendor: &Vendor) -> canonical_model::Result<Arc<dyn CrmPort>> {
     Ok(match vendor {
         Vendor::Salesforce(settings) => Arc::new(Salesforce::connect(called, settings)?),
+        Vendor::Tryton(settings) => Arc::new(TrytonCrm::connect(called, settings)?),
     })
 }

@@ -16,11 +16,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use canonical_model::{
-    Account, Assignment, BillingSchedule, Contract, CreditNote, Expense, Failure, FxRate, Invoice,
-    LegalEntity, Payment, Period, Person, Project, Resource, Result, Role, Task, TaxCode, TimeEntry,
+    Account, Assignment, BillingSchedule, Contact, Contract, CreditNote, Expense, Failure, FxRate, Invoice,
+    LegalEntity, Opportunity, Payment, Period, Person, Project, Resource, Result, Role, Task, TaxCode, TimeEntry,
 };
 use serde_json::json;
-use system_ports::{Capabilities, Collection, ErpPort, Port, Support};
+use system_ports::{Capabilities, Collection, CrmPort, ErpPort, Port, Support};
 use validator::Validate;
 
 use client::{Client, Search};
@@ -29,6 +29,7 @@ use resources::account::Accounts;
 use resources::expense::Expenses;
 use resources::finance::{FxRates, LegalEntities, Periods, TaxCodes};
 use resources::invoice::{CreditNotes, Invoices};
+use resources::opportunity::Opportunities;
 use resources::payment::Payments;
 use resources::person::People;
 use resources::project::Projects;
@@ -226,5 +227,84 @@ impl ErpPort for Tryton {
 
     fn payments(&self) -> &dyn Collection<Payment> {
         &self.payments
+    }
+}
+
+/// One company in one Tryton database, as a system where deals are made.
+pub struct TrytonCrm {
+    shared: Arc<Shared>,
+    accounts: Shelf<Accounts>,
+    contacts: Absent<Contact>,
+    opportunities: Shelf<Opportunities>,
+    contracts: Absent<Contract>,
+    assignments: Absent<Assignment>,
+    invoices: Absent<Invoice>,
+}
+
+impl TrytonCrm {
+    /// A company under the name of its connection, such as `crm/main`. Nothing is sent before the first call.
+    ///
+    /// # Errors
+    /// Fault `invalid_settings` naming what is wrong.
+    pub fn connect(connection: &str, settings: &Settings) -> Result<Self> {
+        let shared = shared(connection, settings)?;
+        Ok(Self {
+            accounts: shelf(&shared, Accounts),
+            contacts: Absent::new(),
+            opportunities: shelf(&shared, Opportunities),
+            contracts: Absent::new(),
+            assignments: Absent::new(),
+            invoices: Absent::new(),
+            shared,
+        })
+    }
+}
+
+#[async_trait]
+impl Port for TrytonCrm {
+    fn vendor(&self) -> &'static str {
+        NAME
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let all = BTreeMap::from([
+            declared::<Account>(&self.accounts),
+            declared::<Contact>(&self.contacts),
+            declared::<Opportunity>(&self.opportunities),
+            declared::<Contract>(&self.contracts),
+            declared::<Assignment>(&self.assignments),
+            declared::<Invoice>(&self.invoices),
+        ]);
+        Capabilities::new(NAME, all)
+    }
+
+    async fn check_health(&self) -> Result<()> {
+        check(&self.shared).await
+    }
+}
+
+impl CrmPort for TrytonCrm {
+    fn accounts(&self) -> &dyn Collection<Account> {
+        &self.accounts
+    }
+
+    fn contacts(&self) -> &dyn Collection<Contact> {
+        &self.contacts
+    }
+
+    fn opportunities(&self) -> &dyn Collection<Opportunity> {
+        &self.opportunities
+    }
+
+    fn contracts(&self) -> &dyn Collection<Contract> {
+        &self.contracts
+    }
+
+    fn assignments(&self) -> &dyn Collection<Assignment> {
+        &self.assignments
+    }
+
+    fn invoices(&self) -> &dyn Collection<Invoice> {
+        &self.invoices
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod document;
 pub(crate) mod finance;
 pub(crate) mod invoice;
+pub(crate) mod opportunity;
 pub(crate) mod person;
 pub(crate) mod project;
 pub(crate) mod task;

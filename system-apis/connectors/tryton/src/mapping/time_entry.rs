@@ -1,9 +1,11 @@
 //! Time entries (`timesheet.line`). Their `uuid`, which Tryton keeps unique, is our key.
 
-use canonical_model::{ApprovalState, Failure, Result, TimeEntry};
+use canonical_model::{ApprovalState, Failure, RecordRef, Resource, Result, TimeEntry};
 use serde_json::{Value, json};
+use system_ports::{Verb, not_supported};
 
 use crate::directory::Lookups;
+use crate::resources::VENDOR;
 use crate::resources::works::Works;
 use crate::wire::{Record, date, duration, id_of};
 
@@ -57,7 +59,7 @@ pub(crate) fn to_canonical(record: &Record, lookups: &Lookups, works: &Works) ->
         approval: ApprovalState::Approved,
         approved_by: None,
         approved_at: None,
-        invoice: invoice.map(|id| canonical_model::RecordRef::id(id.to_string())),
+        invoice: invoice.map(|id| RecordRef::id(id.to_string())),
         reverses: None,
     }))
 }
@@ -65,17 +67,20 @@ pub(crate) fn to_canonical(record: &Record, lookups: &Lookups, works: &Works) ->
 /// A time entry as the values of a line on the timesheet work `work`.
 ///
 /// # Errors
-/// Business `negative_time_refused`; Business `not_approved`; Business `invalid_reference`.
+/// Business `capability_absent` for a reversal; Business `invalid_value` for negative time; Business `not_approved`;
+/// Business `invalid_reference`.
 pub(crate) fn to_tryton(entry: &TimeEntry, work: i64, key: &str, lookups: &Lookups) -> Result<Value> {
     check_entity(entry.legal_entity.as_ref(), lookups)?;
-    if entry.minutes.count() < 0 || entry.reverses.is_some() {
+    if entry.reverses.is_some() {
+        return Err(not_supported(VENDOR, TimeEntry::NAME, Verb::Reverse));
+    }
+    if entry.minutes.count() < 0 {
         let message = format!(
-            "Tryton takes no negative time, so that {} h on {} cannot be taken back by an entry: delete the line in \
-             Tryton, or credit its invoice",
+            "Tryton takes no negative time: {} h on {} cannot be written",
             entry.minutes.hours(),
             entry.date
         );
-        return Err(Failure::business("negative_time_refused", message));
+        return Err(Failure::business("invalid_value", message));
     }
     if entry.approval != ApprovalState::Approved {
         let message = "Tryton keeps no approval of time: only approved time is written there";
@@ -114,7 +119,7 @@ pub(crate) fn difference(values: &Value, record: &Record) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
-    use canonical_model::{Minutes, RecordRef};
+    use canonical_model::Minutes;
 
     use super::*;
     use crate::mapping::tests::{day, lookups, record};
@@ -160,7 +165,12 @@ mod tests {
             minutes: Minutes::new(-450),
             ..entry.clone()
         };
-        assert_eq!(code(&back), "negative_time_refused");
+        assert_eq!(code(&back), "invalid_value");
+        let reversal = TimeEntry {
+            reverses: Some(RecordRef::id("4")),
+            ..back
+        };
+        assert_eq!(code(&reversal), "capability_absent");
         let draft = TimeEntry {
             approval: ApprovalState::Draft,
             ..entry.clone()

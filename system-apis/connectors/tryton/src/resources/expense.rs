@@ -80,6 +80,7 @@ impl Noun for Expenses {
         Some(Writing {
             idempotency: Idempotency::LookUp,
             bulk_size: 1,
+            reverses: true,
         })
     }
 

@@ -34,6 +34,7 @@ fn writing() -> Option<Writing> {
     Some(Writing {
         idempotency: Idempotency::LookUp,
         bulk_size: 1,
+        reverses: false,
     })
 }
 

@@ -9,6 +9,7 @@ mod documents;
 pub(crate) mod expense;
 pub(crate) mod finance;
 pub(crate) mod invoice;
+pub(crate) mod opportunity;
 pub(crate) mod payment;
 pub(crate) mod person;
 pub(crate) mod project;
@@ -113,6 +114,8 @@ pub(crate) struct Table {
 pub(crate) struct Writing {
     pub(crate) idempotency: Idempotency,
     pub(crate) bulk_size: u32,
+    /// A record can be taken back by one that names it.
+    pub(crate) reverses: bool,
 }
 
 /// A filter with its value.
@@ -217,6 +220,9 @@ impl<N: Noun> Collection<N::Record> for Shelf<N> {
             support.idempotency = writing.idempotency;
             support.bulk_size = writing.bulk_size;
             support.consistency = Consistency::ReadAfterWrite;
+            if writing.reverses {
+                support.verbs.push(Verb::Reverse);
+            }
         }
         support
     }

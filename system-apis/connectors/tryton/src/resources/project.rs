@@ -84,6 +84,7 @@ impl Noun for Projects {
         Some(Writing {
             idempotency: Idempotency::UniqueField,
             bulk_size: 1,
+            reverses: false,
         })
     }
 

@@ -65,6 +65,7 @@ impl Noun for Tasks {
         Some(Writing {
             idempotency: Idempotency::UniqueField,
             bulk_size: 1,
+            reverses: false,
         })
     }
 

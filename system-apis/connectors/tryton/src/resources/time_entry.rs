@@ -79,6 +79,7 @@ impl Noun for TimeEntries {
         Some(Writing {
             idempotency: Idempotency::UniqueField,
             bulk_size: self.0.settings.limits.batch_size,
+            reverses: false,
         })
     }
 
