@@ -5,8 +5,11 @@ use canonical_model::{
     ResolutionAccepted, ResolutionAction, Result,
 };
 use chassis::{Caller, IdempotencyKey};
+use chrono::Utc;
 use process_client::{Act, ProcessClient};
+use process_serving::once;
 
+use crate::reconciliation::{self, OURS};
 use crate::{Control, desk, mappings};
 
 /// The caller's change, passed on under the caller's key and for the same person.
@@ -19,9 +22,19 @@ pub(crate) async fn assign(
     control: &Control,
     id: CanonicalId,
     assignment: &AssignmentRequest,
+    actor: &str,
     act: &Act,
 ) -> Result<ExceptionRecord> {
     let (process_api, _) = find(control, id).await?;
+    if process_api == OURS {
+        let (assignment, actor) = (assignment.clone(), actor.to_owned());
+        return control
+            .database
+            .write(move |tx| {
+                Box::pin(async move { reconciliation::assign(tx, id, &assignment, &actor, Utc::now()).await })
+            })
+            .await;
+    }
     let record = owner(control, &process_api)?
         .desk()
         .assign(id, assignment, act)
@@ -41,11 +54,29 @@ pub(crate) async fn resolve(
     id: CanonicalId,
     resolution: &Resolution,
     actor: &str,
+    key: &IdempotencyKey,
     act: &Act,
 ) -> Result<ResolutionAccepted> {
     check_reason(resolution)?;
     let (process_api, record) = find(control, id).await?;
     check_duties(control, &record.cause, resolution, actor).await?;
+    if process_api == OURS {
+        let (actor, wake, decided) = (actor.to_owned(), control.wake.clone(), resolution.clone());
+        let asked = (id, resolution);
+        return once(
+            &control.database,
+            "difference_resolve",
+            &key.0,
+            &asked,
+            move |tx| {
+                Box::pin(async move {
+                    reconciliation::decide(tx, id, &decided, &actor, &wake, Utc::now()).await?;
+                    Ok(ResolutionAccepted { exceptions: 1 })
+                })
+            },
+        )
+        .await;
+    }
     owner(control, &process_api)?
         .desk()
         .resolve(id, resolution, act)
@@ -57,11 +88,41 @@ pub(crate) async fn resolve_group(
     control: &Control,
     group: &GroupResolution,
     actor: &str,
+    key: &IdempotencyKey,
     act: &Act,
 ) -> Result<ResolutionAccepted> {
     check_reason(&group.resolution)?;
     check_duties(control, &group.cause, &group.resolution, actor).await?;
-    send_to_owners(control, group, act).await
+    let ours = decide_about_ours(control, group, actor, key).await?;
+    let theirs = send_to_owners(control, group, act).await?;
+    Ok(ResolutionAccepted {
+        exceptions: ours.exceptions + theirs.exceptions,
+    })
+}
+
+/// The part of a group that is of control itself.
+async fn decide_about_ours(
+    control: &Control,
+    group: &GroupResolution,
+    actor: &str,
+    key: &IdempotencyKey,
+) -> Result<ResolutionAccepted> {
+    let (actor, wake, decided) = (actor.to_owned(), control.wake.clone(), group.clone());
+    once(
+        &control.database,
+        "differences_resolve",
+        &key.0,
+        group,
+        move |tx| {
+            Box::pin(async move {
+                let (cause, resolution) = (&decided.cause, &decided.resolution);
+                let exceptions =
+                    reconciliation::decide_all(tx, cause, resolution, &actor, &wake, Utc::now()).await?;
+                Ok(ResolutionAccepted { exceptions })
+            })
+        },
+    )
+    .await
 }
 
 /// Tries everything again that waits for a subject, such as `role:psa/main:117`. Returns how many exceptions.
@@ -91,8 +152,9 @@ async fn send_to_owners(control: &Control, group: &GroupResolution, act: &Act) -
         .read(move |tx| Box::pin(async move { desk::owners(tx, &cause).await }))
         .await?;
     let mut exceptions = 0;
-    for process_api in owners {
-        exceptions += owner(control, &process_api)?
+    // Those of control itself are decided in its own database.
+    for process_api in owners.iter().filter(|process_api| *process_api != OURS) {
+        exceptions += owner(control, process_api)?
             .desk()
             .resolve_group(group, act)
             .await?

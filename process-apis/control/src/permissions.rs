@@ -49,3 +49,10 @@ permission!(
 permission!(
     /// Read the audit log.
     ReadAudit, "audit:read", [Auditor, Administrator]);
+permission!(
+    /// See reconciliations, their differences and certificates.
+    ReadReconciliations, "reconciliations:read",
+    [IntegrationOperator, ProjectAccountant, BillingApprover, Auditor, Administrator]);
+permission!(
+    /// Ask for a reconciliation.
+    RunReconciliations, "reconciliations:run", [IntegrationOperator, ProjectAccountant, Auditor]);

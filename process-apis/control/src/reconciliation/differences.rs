@@ -74,15 +74,6 @@ fn failure(kind: SourceKind, record: &str, found: &Found) -> Failure {
     }
 }
 
-fn exception_state(state: DifferenceState) -> ExceptionState {
-    match state {
-        DifferenceState::Open => ExceptionState::Open,
-        DifferenceState::Retrying => ExceptionState::Retrying,
-        DifferenceState::Accepted => ExceptionState::Skipped,
-        DifferenceState::Resolved => ExceptionState::Resolved,
-    }
-}
-
 /// Where and when a difference was found.
 pub(super) struct Sighting<'a> {
     pub(super) run: CanonicalId,
@@ -261,8 +252,12 @@ pub(super) async fn log(
 
 /// The sides agree by now, or the difference is another one.
 pub(super) async fn resolve(tx: &mut Tx, mut kept: Kept, why: &str, now: DateTime<Utc>) -> Result<()> {
+    let accepted = kept.difference.state == DifferenceState::Accepted;
     kept.difference.state = DifferenceState::Resolved;
     store::keep(tx, &kept).await?;
+    if accepted {
+        return Ok(());
+    }
     let resolution = Resolution {
         action: ResolutionAction::Retry,
         reason: Some(why.to_owned()),
@@ -349,7 +344,7 @@ pub(crate) async fn decide(
             kept.difference.state = DifferenceState::Retrying;
             store::keep(tx, &kept).await?;
             let mut record = record;
-            record.state = exception_state(kept.difference.state);
+            record.state = ExceptionState::Retrying;
             desk::take(tx, OURS, &record).await?;
             log(tx, &record, "exception.changed", actor, now).await?;
             let wake = wake.differences.clone();

@@ -141,3 +141,88 @@ pub(super) async fn compare_again(
     tx.after_commit(move || wake.notify_one());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use canonical_model::{Resolution, ResolutionAction};
+    use serde_json::json;
+
+    fn gap(feed: &str) -> Event {
+        let now = clock::now();
+        Event {
+            specversion: "1.0".to_owned(),
+            id: CanonicalId::generate().to_string(),
+            source: "/feed".to_owned(),
+            kind: "feed.gap".to_owned(),
+            subject: feed.to_owned(),
+            time: now,
+            correlation_id: "c".to_owned(),
+            data: json!({"feed": feed, "last_read_at": "2026-10-20T08:00:00Z", "reason": "it was not read"}),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_gap_is_put_before_a_person_and_posted_work_is_compared_as_a_whole() {
+        let migrations: Vec<_> = persistence::MIGRATIONS
+            .into_iter()
+            .chain(crate::state::MIGRATIONS)
+            .collect();
+        for (engine, db) in testkit::test_database(&migrations).await {
+            let settings: crate::Settings = chassis::load_with(toml::Table::new()).unwrap();
+            let settings = settings.reconciliation;
+            let take = async |feed: &'static str| {
+                let settings = settings.clone();
+                db.write(move |tx| {
+                    Box::pin(async move { take_gap(tx, &gap(feed), &settings, &Wake::default()).await })
+                })
+                .await
+                .unwrap();
+            };
+            take("psa/main time-entries").await;
+            take("psa/main milestones").await;
+            let (exceptions, runs) = db
+                .read(|tx| {
+                    Box::pin(async move {
+                        let exceptions = desk::list(tx, &desk::Filter::default(), 0, 10).await?;
+                        Ok((exceptions, store::list(tx, None, None, 10).await?))
+                    })
+                })
+                .await
+                .unwrap();
+            assert_eq!(exceptions.len(), 2, "{engine}");
+            assert!(
+                exceptions.iter().all(|e| e.cause.code == "feed_gap"),
+                "{engine}: {exceptions:#?}"
+            );
+            let [run] = runs.as_slice() else {
+                panic!("{engine}: {runs:#?}")
+            };
+            assert_eq!(
+                (run.trigger, run.scope.from),
+                (ReconciliationTrigger::FeedGap, "2026-09-15".parse().ok()),
+                "{engine}: {} days before the gap",
+                settings.gap_days
+            );
+            let of_run = exceptions.iter().find(|e| e.instance_id == run.id).unwrap().id;
+            let retry = Resolution {
+                action: ResolutionAction::Retry,
+                reason: None,
+                answer: None,
+            };
+            let refused = db
+                .write(move |tx| {
+                    Box::pin(async move {
+                        let now = clock::now();
+                        differences::decide(tx, of_run, &retry, "ines", &Wake::default(), now).await
+                    })
+                })
+                .await
+                .unwrap_err();
+            assert_eq!(
+                refused.code, "resolution_not_offered",
+                "{engine}: it is under way"
+            );
+        }
+    }
+}

@@ -25,6 +25,9 @@ pub struct ReconciliationSettings {
     /// Hours until a difference shall be resolved.
     #[validate(range(min = 1, max = 720))]
     pub sla_hours: u32,
+    /// Seconds that what is on its way is given to arrive, before what seems to differ is read once more.
+    #[validate(range(max = 50))]
+    pub settle_s: u32,
     /// Records asked for at once.
     #[validate(range(min = 1, max = 1000))]
     pub page: u32,

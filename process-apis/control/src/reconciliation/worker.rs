@@ -21,7 +21,7 @@ use super::store::{self, Compared, Kept, Run, Side, Step};
 use super::{Wake, subject};
 use crate::audit::{self, Entry};
 
-/// How long a worker has a comparison in hand from one step to the next, in milliseconds.
+/// How long a worker has a comparison in hand from one step to the next, in milliseconds; longer than any pause within.
 const LEASE_MS: i64 = 60_000;
 /// Failures in a row that a comparison waits out before it is given up.
 const MOST_FAILURES: i64 = 20;
@@ -37,6 +37,7 @@ const JOURNAL: &str = "reading the journal";
 const ERP_TIME: &str = "reading time entries of the ERP";
 const ERP_EXPENSES: &str = "reading expenses of the ERP";
 const COMPARING: &str = "comparing";
+const LOOKING_AGAIN: &str = "looking again at what differs";
 const CLOSING: &str = "looking at earlier differences";
 const CONCLUDING: &str = "concluding";
 
@@ -194,6 +195,7 @@ impl Worker {
             match run.stage.as_str() {
                 CONCLUDING => return self.conclude(run).await,
                 COMPARING => self.compare(run, &frame).await?,
+                LOOKING_AGAIN => self.look_at_candidates(run, &frame).await?,
                 CLOSING => self.look_at_earlier(run, &frame).await?,
                 _ => self.read(run, &frame).await?,
             }
@@ -324,7 +326,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Compares the next items.
+    /// Compares the next items as they were read.
     async fn compare(&self, run: &mut Run, frame: &Frame) -> Result<()> {
         let behind = run.cursor.clone().unwrap_or_default();
         let (kind, item) = behind.split_once(' ').unwrap_or_default();
@@ -335,7 +337,7 @@ impl Worker {
             .read(move |tx| Box::pin(async move { store::items(tx, id, (&kind, &item), limit).await }))
             .await?;
         let Some((last, last_item)) = items.last() else {
-            return self.go_on(run, CLOSING.to_owned(), None).await;
+            return self.go_on(run, LOOKING_AGAIN.to_owned(), None).await;
         };
         let cursor = store::item_key(last_item.kind, last);
         let mut quiet = Vec::new();
@@ -347,12 +349,7 @@ impl Worker {
                 Verdict::Equal => self.settle(run, frame, &key, &item, &Verdict::Equal).await?,
                 Verdict::Waiting => quiet.push((item.kind, key, "waiting")),
                 Verdict::LeftOut => quiet.push((item.kind, key, "left_out")),
-                Verdict::Differs(_) => {
-                    // What moved while the sides were read is no difference.
-                    let fresh = self.sides.look_again(&item).await?;
-                    let verdict = self.verdict(run, frame, &fresh).await?;
-                    self.settle(run, frame, &key, &fresh, &verdict).await?;
-                }
+                Verdict::Differs(_) => quiet.push((item.kind, key, store::CANDIDATE)),
             }
         }
         let id = run.id;
@@ -367,6 +364,29 @@ impl Worker {
             })
             .await?;
         self.go_on(run, COMPARING.to_owned(), Some(cursor)).await
+    }
+
+    /// What seems to differ is read once more, after what was on its way had time to arrive: what moved while the sides
+    /// were read is no difference.
+    async fn look_at_candidates(&self, run: &mut Run, frame: &Frame) -> Result<()> {
+        let id = run.id;
+        let candidates = self
+            .database
+            .read(move |tx| Box::pin(async move { store::candidates(tx, id, 400).await }))
+            .await?;
+        if candidates.is_empty() {
+            return self.go_on(run, CLOSING.to_owned(), None).await;
+        }
+        if run.cursor.is_none() {
+            tokio::time::sleep(Duration::from_secs(self.sides.settings.settle_s.into())).await;
+        }
+        for (key, item) in candidates {
+            let fresh = self.sides.look_again(&item).await?;
+            let verdict = self.verdict(run, frame, &fresh).await?;
+            self.settle(run, frame, &key, &fresh, &verdict).await?;
+        }
+        self.go_on(run, LOOKING_AGAIN.to_owned(), Some("settled".to_owned()))
+            .await
     }
 
     /// The verdict on an item as it is now. A record of the ERP that nothing was posted as repeats one of ours, or is

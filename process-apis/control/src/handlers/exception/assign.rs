@@ -28,6 +28,13 @@ pub(crate) async fn assign(
 ) -> Handled<ExceptionRecord> {
     let act = desk_commands::act(&key, &allowed.caller);
     Ok(web::Json(
-        desk_commands::assign(&control, id.into_inner(), &assignment.0, &act).await?,
+        desk_commands::assign(
+            &control,
+            id.into_inner(),
+            &assignment.0,
+            allowed.caller.actor(),
+            &act,
+        )
+        .await?,
     ))
 }

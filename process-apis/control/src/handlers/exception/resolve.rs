@@ -31,6 +31,6 @@ pub(crate) async fn resolve(
     let act = desk_commands::act(&key, &allowed.caller);
     let actor = allowed.caller.actor();
     Ok(web::Json(
-        desk_commands::resolve(&control, id.into_inner(), &resolution, actor, &act).await?,
+        desk_commands::resolve(&control, id.into_inner(), &resolution, actor, &key, &act).await?,
     ))
 }

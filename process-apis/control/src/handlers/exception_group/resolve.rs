@@ -28,6 +28,6 @@ pub(crate) async fn resolve(
     let act = desk_commands::act(&key, &allowed.caller);
     let actor = allowed.caller.actor();
     Ok(web::Json(
-        desk_commands::resolve_group(&control, &resolution.0, actor, &act).await?,
+        desk_commands::resolve_group(&control, &resolution.0, actor, &key, &act).await?,
     ))
 }
