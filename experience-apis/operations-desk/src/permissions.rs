@@ -32,6 +32,13 @@ permission!(
     ReadProcesses, "processes:read",
     [DataSteward, IntegrationOperator, ProjectAccountant, BillingApprover, Auditor, Administrator]);
 permission!(
+    /// See reconciliations, their differences and certificates.
+    ReadReconciliations, "reconciliations:read",
+    [IntegrationOperator, ProjectAccountant, BillingApprover, Auditor, Administrator]);
+permission!(
+    /// Ask for a reconciliation.
+    RunReconciliations, "reconciliations:run", [IntegrationOperator, ProjectAccountant, Auditor]);
+permission!(
     /// Read the audit log.
     ReadAudit, "audit:read", [Auditor, Administrator]);
 

@@ -4,7 +4,7 @@ use actix_web::web::{self, get, post};
 use utoipa::openapi::OpenApi;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::handlers::{audit_entry, exception, exception_group, instance, mapping};
+use crate::handlers::{audit_entry, exception, exception_group, instance, mapping, reconciliation};
 use crate::pages;
 
 /// Registers every operation; pages and assets are not part of the contract.
@@ -19,6 +19,11 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(instance::list::list)
         .service(instance::read::read)
         .service(mapping::set::set)
+        .service(reconciliation::create::create)
+        .service(reconciliation::list::list)
+        .service(reconciliation::read::read)
+        .service(reconciliation::differences::differences)
+        .service(reconciliation::certificate::certificate)
         .service(audit_entry::list::list)
         .map(|inner| inner.configure(experience_look::assets).configure(pages));
 }
@@ -38,6 +43,13 @@ fn pages(config: &mut web::ServiceConfig) {
         .route("/processes", get().to(pages::processes::list))
         .route("/processes/{process_api}/{id}", get().to(pages::processes::show))
         .route("/instances/{id}", get().to(pages::processes::find))
+        .route("/reconciliations", get().to(pages::reconciliations::list))
+        .route("/reconciliations", post().to(pages::reconciliations::start))
+        .route("/reconciliations/{id}", get().to(pages::reconciliations::show))
+        .route(
+            "/reconciliations/{id}/certificate",
+            get().to(pages::reconciliations::certificate),
+        )
         .route("/audit", get().to(pages::audit::show));
 }
 
@@ -47,11 +59,15 @@ pub fn contract() -> OpenApi {
     chassis::contract(
         "Fairlead Operations Desk Experience API",
         "1.0.0",
-        "What waits for people over all processes, how processes stand, mappings of reference data, and the audit log.",
+        "What waits for people over all processes, how processes stand, mappings of reference data, reconciliations, and the audit log.",
         &[
             ("exceptions", "What waits for a person."),
             ("processes", "How processes stand, step by step."),
             ("references", "What values of systems stand for."),
+            (
+                "reconciliation",
+                "PSA, journal and ERP compared, with what differs and certificates.",
+            ),
             ("audit", "Decisions and effects, append-only."),
         ],
         routes,

@@ -9,7 +9,8 @@ use process_client::{Act, ControlClient, ProcessClient};
 use crate::settings::Settings;
 
 /// What the desk does at control.
-const AT_CONTROL: &str = "exceptions:read exceptions:resolve references:read mappings:write audit:read";
+const AT_CONTROL: &str = "exceptions:read exceptions:resolve references:read mappings:write audit:read \
+     reconciliations:read reconciliations:run";
 
 /// What it does at process APIs.
 const AT_PROCESSES: &str = "processes:read";

@@ -5,6 +5,7 @@ pub(crate) mod exception;
 pub(crate) mod exception_group;
 pub(crate) mod instance;
 pub(crate) mod mapping;
+pub(crate) mod reconciliation;
 
 use serde::de::{DeserializeOwned, IntoDeserializer, value};
 use serde::{Deserialize, Deserializer};

@@ -5,6 +5,7 @@ pub(crate) mod exception;
 pub(crate) mod exceptions;
 pub(crate) mod groups;
 pub(crate) mod processes;
+pub(crate) mod reconciliations;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
@@ -17,7 +18,9 @@ use serde::{Deserialize, Serialize};
 use url::form_urlencoded::Serializer;
 use uuid::Uuid;
 
-use crate::permissions::{ReadAudit, ReadProcesses, ResolveExceptions, WriteMappings, may};
+use crate::permissions::{
+    ReadAudit, ReadProcesses, ReadReconciliations, ResolveExceptions, WriteMappings, may,
+};
 use crate::view::{Hand, Notice};
 
 /// What a page's handler answers.
@@ -156,6 +159,9 @@ fn nav(caller: &Caller) -> Vec<NavLink> {
     let mut nav = vec![link("/", "By cause"), link("/exceptions", "Exceptions")];
     if may::<ReadProcesses>(caller) {
         nav.push(link("/processes", "Processes"));
+    }
+    if may::<ReadReconciliations>(caller) {
+        nav.push(link("/reconciliations", "Reconciliation"));
     }
     if may::<ReadAudit>(caller) {
         nav.push(link("/audit", "Audit"));

@@ -82,5 +82,8 @@ pub(crate) async fn find(
             Err(failure) => return Err(failure.into()),
         }
     }
+    if correlated(desk.control.reconciliation(*id)).await.is_ok() {
+        return Ok(to(&format!("/reconciliations/{id}")));
+    }
     Err(Failure::business("not_found", "No process API has an instance of this id.").into())
 }

@@ -5,6 +5,7 @@ mod exceptions;
 mod groups;
 mod one;
 mod processes;
+mod reconciliations;
 
 use canonical_model::ExceptionState;
 use chrono::{DateTime, Utc};
@@ -14,6 +15,7 @@ pub use exceptions::{Exceptions, Narrowed};
 pub use groups::Groups;
 pub use one::{MappingOffer, One};
 pub use processes::{OneProcess, ProcessGroup, Processes};
+pub use reconciliations::{Certificate, OneReconciliation, Reconciliations};
 
 /// What was just done or refused, said once above a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
