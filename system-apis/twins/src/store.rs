@@ -352,6 +352,18 @@ impl Transaction<'_> {
         Some(record)
     }
 
+    /// Sets fields of a live record without moving its stamp, as a vendor's own repair of its data does; false where there
+    /// is none.
+    pub fn amend(&mut self, table: &str, id: &str, fields: Fields) -> bool {
+        let Some(mut record) = self.tables.get(table, id).cloned() else {
+            return false;
+        };
+        let changed = fields.keys().cloned().collect();
+        record.fields.extend(fields);
+        self.write(Verb::Update, table, record, changed);
+        true
+    }
+
     /// Marks a live record deleted; false where there is none.
     pub fn delete(&mut self, table: &str, id: &str) -> bool {
         let Some(mut record) = self.tables.get(table, id).cloned() else {

@@ -135,6 +135,19 @@ impl Payer {
             .unwrap_or_default())
     }
 
+    /// Something that accounting does by hand: creates (`POST timeBill`), changes (`PATCH timeBill/7`) or deletes a record
+    /// (`DELETE timeBill/7`). Returns the id of a record that was made, else nothing.
+    ///
+    /// # Errors
+    /// The ERP refuses or does not answer.
+    pub async fn by_hand(&self, method: &str, path: &str, body: Option<&Value>) -> Result<String, FirmError> {
+        let answer = self
+            .call(method, &format!("/services/rest/record/v1/{path}"), body)
+            .await?;
+        let location = answer.location.unwrap_or_default();
+        Ok(location.rsplit('/').next().unwrap_or_default().to_owned())
+    }
+
     async fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answer, FirmError> {
         let url = format!("{}{path}", self.base_url);
         let method_name = reqwest::Method::from_bytes(method.as_bytes()).unwrap_or(reqwest::Method::GET);

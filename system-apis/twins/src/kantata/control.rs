@@ -1,9 +1,9 @@
-//! The administrator's page for locking time, as a call of the control surface.
+//! The administrator's page for locking time, and repairs by the vendor's support, as calls of the control surface.
 
 use actix_web::{HttpResponse, web};
 use chrono::{Datelike, NaiveDate, Weekday};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Kantata;
 use super::call::fields;
@@ -12,6 +12,30 @@ use crate::store::Caller;
 /// The twin's own table of the lock.
 pub(super) const LOCK: &str = "_lock";
 pub(super) const LOCK_ID: &str = "1";
+
+/// Body of `PUT /_twin/repairs`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Repair {
+    /// The collection, such as `time_entries`.
+    table: String,
+    /// The record's id.
+    id: String,
+    /// The fields as they shall be.
+    fields: Map<String, Value>,
+}
+
+/// `PUT /_twin/repairs`: the vendor's support mends a record in its database, where no stamp moves and no event is made.
+pub(super) async fn repair(account: web::Data<Kantata>, repair: web::Json<Repair>) -> HttpResponse {
+    let Repair { table, id, fields } = repair.into_inner();
+    let done: Result<bool, ()> = account.store.transact(&Caller::default(), |tx| {
+        Ok(tx.amend(&table, &id, fields.into_iter().collect()))
+    });
+    match done {
+        Ok(true) => HttpResponse::NoContent().finish(),
+        _ => HttpResponse::NotFound().json(json!({"error": format!("there is no {id} among the {table}")})),
+    }
+}
 
 /// Body of `PUT /_twin/time-lock`.
 #[derive(Deserialize)]

@@ -6,6 +6,7 @@
 //! pages (tokens come from the settings), project templates, attachments, data exports, invitations.
 //!
 //! `PUT /_twin/time-lock` (`{"date": "2026-10-31"}`, a past Saturday or null) is the administrator's page for locking time.
+//! `PUT /_twin/repairs` (`{"table": "time_entries", "id": "7", "fields": {..}}`) changes a record and tells nobody.
 
 mod call;
 mod computed;
@@ -174,7 +175,8 @@ impl Twin for Kantata {
     fn configure_control(self: Arc<Self>, config: &mut ServiceConfig) {
         config
             .app_data(web::Data::from(self))
-            .route("/time-lock", web::put().to(control::set_lock));
+            .route("/time-lock", web::put().to(control::set_lock))
+            .route("/repairs", web::put().to(control::repair));
     }
 
     fn too_many_requests(&self, _retry_after_s: Option<u64>) -> HttpResponse {
