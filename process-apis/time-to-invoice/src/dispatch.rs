@@ -11,9 +11,8 @@ use canonical_model::{
     CanonicalId, ExceptionState, Expense, Failure, Resolution, ResolutionAction, Result, SourceKind,
     TimeEntry,
 };
-use chrono::Utc;
 use persistence::Tx;
-use process_engine::{Engine, ExceptionFilter, InstanceFilter, Start};
+use process_engine::{Engine, ExceptionFilter, InstanceFilter, InstanceSummary, Start};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -25,9 +24,12 @@ use crate::intake;
 use crate::line::LineState;
 use crate::news::Arrival;
 use crate::posting::process::{self, Batch};
+use crate::reversal;
+use crate::reversal::process::Reversal;
 use crate::services::Services;
 use crate::settings::{Intake, Settings};
 use crate::store::{self, billing::RunState, posting::Group};
+use crate::sweep;
 
 /// Groups that one look begins batches for, and cases that it tells.
 const AT_ONCE: u32 = 200;
@@ -63,23 +65,7 @@ impl Dispatcher {
 
     async fn look_for_lines(self, pause: Duration, gather: Duration, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            let more = match self.begin_batches().await {
-                Ok(more) => more,
-                Err(failure) => {
-                    tracing::warn!(code = %failure.code, %failure, "waiting lines could not be given to batches");
-                    false
-                }
-            };
-            for (what, result) in [
-                ("changes after posting", self.tell_changes().await),
-                ("unreadable changes", self.tell_unreadable().await),
-                ("overtaken exceptions", self.close_overtaken().await),
-            ] {
-                if let Err(failure) = result {
-                    tracing::warn!(code = %failure.code, %failure, what, "the desk could not be told");
-                }
-            }
-            if more {
+            if self.lines_once().await {
                 continue;
             }
             tokio::select! {
@@ -88,6 +74,28 @@ impl Dispatcher {
                 () = stop.cancelled() => {}
             }
         }
+    }
+
+    /// One look for lines; whether more wait.
+    pub(crate) async fn lines_once(&self) -> bool {
+        let more = match self.begin_batches().await {
+            Ok(more) => more,
+            Err(failure) => {
+                tracing::warn!(code = %failure.code, %failure, "waiting lines could not be given to batches");
+                false
+            }
+        };
+        for (what, result) in [
+            ("changes after posting", self.tell_changes().await),
+            ("unreadable changes", self.tell_unreadable().await),
+            ("overtaken exceptions", self.close_overtaken().await),
+            ("settled changes", self.end_settled().await),
+        ] {
+            if let Err(failure) = result {
+                tracing::warn!(code = %failure.code, %failure, what, "the desk could not be told");
+            }
+        }
+        more
     }
 
     /// Gives waiting lines to batches, one for each group; whether more wait.
@@ -122,7 +130,8 @@ impl Dispatcher {
                         return Ok(0);
                     }
                     let key = CanonicalId::generate().to_string();
-                    let lines = store::posting::claim(tx, &group, &key, size, Utc::now()).await?;
+                    let lines =
+                        store::posting::claim(tx, &group, &key, size, canonical_model::clock::now()).await?;
                     if lines == 0 {
                         return Ok(0);
                     }
@@ -136,7 +145,7 @@ impl Dispatcher {
         Ok(lines >= u64::from(size))
     }
 
-    /// Starts a case for each line that changed after it was posted; lines that did not get into the books take their
+    /// Starts a reversal for each line that changed after it was posted; lines that did not get into the books take their
     /// news themselves.
     async fn tell_changes(&self) -> Result<()> {
         let engine = self.engine.clone();
@@ -144,26 +153,55 @@ impl Dispatcher {
             .db
             .write(move |tx| {
                 Box::pin(async move {
-                    for changed in store::desk::tell_news(tx, AT_ONCE).await? {
+                    for changed in store::reversal::tell_news(tx, AT_ONCE).await? {
                         if changed.line.state == LineState::Posted {
-                            let (key, case) = Correction::of_line(&changed);
-                            start_in(&engine, tx, correction::NAME, &key, &case).await?;
+                            let ((key, case), now) = (Reversal::of(&changed), canonical_model::clock::now());
+                            if store::reversal::take_in_hand(tx, changed.line.id, &key, now).await? {
+                                start_in(&engine, tx, reversal::process::NAME, &key, &case).await?;
+                            }
                             continue;
                         }
                         let line = changed.line;
-                        store::desk::clear_news(tx, &[line.id]).await?;
+                        store::reversal::clear_news(tx, &[line.id]).await?;
                         let arrival = Arrival {
                             source_id: line.source_id,
-                            changed_at: Utc::now(),
+                            changed_at: canonical_model::clock::now(),
                             news: changed.news,
                         };
                         let kind = line.work.kind();
-                        store::intake::take_in(tx, &line.connection, kind, vec![arrival], Utc::now()).await?;
+                        store::intake::take_in(
+                            tx,
+                            &line.connection,
+                            kind,
+                            vec![arrival],
+                            canonical_model::clock::now(),
+                        )
+                        .await?;
                     }
                     Ok(())
                 })
             })
             .await
+    }
+
+    /// Tries reversals once more that wait for a person although the PSA says again what was posted: they end.
+    async fn end_settled(&self) -> Result<()> {
+        let settled = self
+            .services
+            .db
+            .write(|tx| Box::pin(store::reversal::tell_settled(tx, AT_ONCE)))
+            .await?;
+        for case in settled {
+            let waits = self
+                .instance(reversal::process::NAME, &case)
+                .await?
+                .and_then(|instance| instance.exception_id);
+            if let Some(exception) = waits {
+                let why = "the PSA says again what was posted";
+                self.decide(exception, ResolutionAction::Retry, why).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn tell_unreadable(&self) -> Result<()> {
@@ -213,13 +251,7 @@ impl Dispatcher {
 
     /// The open exceptions of a batch by the lines that they are about.
     async fn open_exceptions(&self, batch: &str) -> Result<BTreeMap<String, CanonicalId>> {
-        let filter = InstanceFilter {
-            process: Some(process::NAME.to_owned()),
-            business_key: Some(batch.to_owned()),
-            ..InstanceFilter::default()
-        };
-        let instance = self.engine.instances(filter).await?.items.into_iter().next();
-        let Some(instance) = instance else {
+        let Some(instance) = self.instance(process::NAME, batch).await? else {
             return Ok(BTreeMap::new());
         };
         let mut filter = ExceptionFilter {
@@ -241,9 +273,14 @@ impl Dispatcher {
     }
 
     async fn close(&self, exception: CanonicalId) -> Result<()> {
+        let why = "the PSA has changed or withdrawn the entry since";
+        self.decide(exception, ResolutionAction::Skip, why).await
+    }
+
+    async fn decide(&self, exception: CanonicalId, action: ResolutionAction, why: &str) -> Result<()> {
         let resolution = Resolution {
-            action: ResolutionAction::Skip,
-            reason: Some("the PSA has changed or withdrawn the entry since".to_owned()),
+            action,
+            reason: Some(why.to_owned()),
             answer: None,
         };
         match self
@@ -260,38 +297,36 @@ impl Dispatcher {
 
     async fn look_for_charges(self, pause: Duration, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            let (engine, settings) = (self.engine.clone(), self.services.billing.clone());
-            let begun = self.services.db.write(move |tx| {
-                Box::pin(async move {
-                    tx.lock("billing runs").await?;
-                    start::what_is_due(&engine, tx, &settings, &Occasion::by_itself(Utc::now())).await
-                })
-            });
-            match begun.await {
-                Ok(0) => {}
-                Ok(runs) => tracing::info!(runs, "began billing runs that are due"),
-                Err(failure) => {
-                    tracing::warn!(code = %failure.code, %failure, "billing runs could not be begun")
-                }
-            }
+            self.charges_once().await;
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// One look for billing runs that are due.
+    pub(crate) async fn charges_once(&self) {
+        let (engine, settings) = (self.engine.clone(), self.services.billing.clone());
+        let begun = self.services.db.write(move |tx| {
+            Box::pin(async move {
+                tx.lock("billing runs").await?;
+                let occasion = Occasion::by_itself(canonical_model::clock::now());
+                start::what_is_due(&engine, tx, &settings, &occasion).await
+            })
+        });
+        match begun.await {
+            Ok(0) => {}
+            Ok(runs) => tracing::info!(runs, "began billing runs that are due"),
+            Err(failure) => {
+                tracing::warn!(code = %failure.code, %failure, "billing runs could not be begun")
             }
         }
     }
 
     async fn look_for_sweeps(self, pause: Duration, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            if let Err(failure) = self.tidy_up().await {
-                tracing::warn!(code = %failure.code, %failure, "what ended instances hold could not be freed");
-            }
-            for kind in [SourceKind::TimeEntry, SourceKind::Expense] {
-                if let Err(failure) = self.sweep_if_due(kind).await {
-                    let kind = store::kind_word(kind);
-                    tracing::warn!(code = %failure.code, %failure, kind, "the PSA could not be swept");
-                }
-            }
+            self.sweeps_once().await;
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = stop.cancelled() => {}
@@ -299,7 +334,20 @@ impl Dispatcher {
         }
     }
 
-    /// Frees what instances hold that have ended: a batch or run that a person took back before its first step.
+    /// One look for what ended instances hold and for sweeps that are due.
+    pub(crate) async fn sweeps_once(&self) {
+        if let Err(failure) = self.tidy_up().await {
+            tracing::warn!(code = %failure.code, %failure, "what ended instances hold could not be freed");
+        }
+        for kind in [SourceKind::TimeEntry, SourceKind::Expense] {
+            if let Err(failure) = self.sweep_if_due(kind).await {
+                let kind = store::kind_word(kind);
+                tracing::warn!(code = %failure.code, %failure, kind, "the PSA could not be swept");
+            }
+        }
+    }
+
+    /// Frees what instances hold that have ended: a batch, run or reversal that a person took back before its first step.
     ///
     /// # Errors
     /// Failures of the database.
@@ -311,11 +359,24 @@ impl Dispatcher {
         {
             if self.has_ended(process::NAME, &batch).await? {
                 let lines = db.write(move |tx| {
-                    Box::pin(async move { store::posting::give_back_batch(tx, &batch, Utc::now()).await })
+                    Box::pin(async move {
+                        store::posting::give_back_batch(tx, &batch, canonical_model::clock::now()).await
+                    })
                 });
                 let lines = lines.await?;
                 tracing::info!(lines, "put lines of an ended batch back into the queue");
                 self.services.waiting.notify_one();
+            }
+        }
+        for (line, case) in db
+            .read(|tx| Box::pin(store::reversal::in_hand(tx, AT_ONCE)))
+            .await?
+        {
+            if self.has_ended(reversal::process::NAME, &case).await? {
+                let now = canonical_model::clock::now();
+                db.write(move |tx| Box::pin(async move { store::reversal::release(tx, line, now).await }))
+                    .await?;
+                tracing::info!(%line, "let a posted line stand whose reversal has ended");
             }
         }
         for run in db.read(|tx| Box::pin(store::billing::running(tx))).await? {
@@ -325,7 +386,7 @@ impl Dispatcher {
                         tx,
                         run,
                         RunState::Dropped,
-                        Utc::now(),
+                        canonical_model::clock::now(),
                     ))
                 })
                 .await?;
@@ -336,17 +397,21 @@ impl Dispatcher {
     }
 
     async fn has_ended(&self, process: &str, business_key: &str) -> Result<bool> {
+        let found = self.instance(process, business_key).await?;
+        Ok(found.is_some_and(|instance| instance.ended_at.is_some()))
+    }
+
+    async fn instance(&self, process: &str, business_key: &str) -> Result<Option<InstanceSummary>> {
         let filter = InstanceFilter {
             process: Some(process.to_owned()),
             business_key: Some(business_key.to_owned()),
             ..InstanceFilter::default()
         };
-        let found = self.engine.instances(filter).await?.items;
-        Ok(found.first().is_some_and(|instance| instance.ended_at.is_some()))
+        Ok(self.engine.instances(filter).await?.items.into_iter().next())
     }
 
     async fn sweep_if_due(&self, kind: SourceKind) -> Result<(), Failure> {
-        let (now, settings) = (Utc::now(), &self.intake);
+        let (now, settings) = (canonical_model::clock::now(), &self.intake);
         let hours = settings.sweep_interval_hours;
         let due = intake::next_sweep(&self.services.db, &self.psa, kind, hours).await?;
         // The first look at a PSA is the feed's, which begins with everything.
@@ -358,9 +423,9 @@ impl Dispatcher {
         }
         match kind {
             SourceKind::Expense => {
-                intake::sweep::<Expense>(&self.services, &self.psa, settings.sweep_days, now).await
+                sweep::recent::<Expense>(&self.services, &self.psa, settings.sweep_days, now).await
             }
-            _ => intake::sweep::<TimeEntry>(&self.services, &self.psa, settings.sweep_days, now).await,
+            _ => sweep::recent::<TimeEntry>(&self.services, &self.psa, settings.sweep_days, now).await,
         }
     }
 }

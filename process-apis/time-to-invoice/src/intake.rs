@@ -1,15 +1,11 @@
-//! What changes and listings of the PSA mean as news, and the sweep that lists again what a feed may have missed.
+//! What changes of the PSA mean as news, and when a sweep is due.
 
-use canonical_model::{
-    ApprovalState, Change, Expense, ListQuery, Resource, Result, SourceKind, Sourced, TimeEntry,
-};
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use canonical_model::{ApprovalState, Change, Expense, Resource, Result, SourceKind, Sourced, TimeEntry};
+use chrono::{DateTime, Utc};
 use persistence::{Database, Tx, cursors};
-use system_client::{Filter, Remote};
 
 use crate::line::{expense_work, time_work};
 use crate::news::{Arrival, News};
-use crate::services::Services;
 use crate::store;
 
 /// A kind of record that is posted.
@@ -67,8 +63,14 @@ pub async fn take_page<T: Source>(tx: &mut Tx, connection: &str, changes: Vec<Ch
     take(tx, connection, T::KIND, arrivals).await
 }
 
-async fn take(tx: &mut Tx, connection: &str, kind: SourceKind, arrivals: Vec<Arrival>) -> Result<()> {
-    let taken = store::intake::take_in(tx, connection, kind, arrivals, Utc::now()).await?;
+/// Takes in what the PSA says about sources of one kind.
+pub(crate) async fn take(
+    tx: &mut Tx,
+    connection: &str,
+    kind: SourceKind,
+    arrivals: Vec<Arrival>,
+) -> Result<()> {
+    let taken = store::intake::take_in(tx, connection, kind, arrivals, canonical_model::clock::now()).await?;
     if taken != store::intake::Taken::default() {
         tracing::info!(
             connection,
@@ -114,62 +116,4 @@ pub async fn note_sweep(db: &Database, connection: &str, kind: SourceKind, at: D
     let name = swept(connection, kind);
     db.write(move |tx| Box::pin(async move { cursors::set(tx, &name, &at.to_rfc3339()).await }))
         .await
-}
-
-/// Lists what was approved and is dated within so many days, and takes in what is not known yet.
-///
-/// # Errors
-/// The PSA does not answer, or cannot list; failures of the database.
-pub async fn sweep<T: Source>(
-    services: &Services,
-    connection: &str,
-    days: u32,
-    now: DateTime<Utc>,
-) -> Result<()> {
-    let remote = services.systems.collection::<T>(connection)?;
-    let support = services.systems.support::<T>(connection).await?;
-    let applies = |filter| {
-        support
-            .as_ref()
-            .is_some_and(|support| support.filters.contains(&filter))
-    };
-    let from = now.date_naive().checked_sub_days(Days::new(days.into()));
-    let mut query = ListQuery {
-        limit: Some(1000),
-        state: applies(Filter::State).then(|| "approved".to_owned()),
-        date_from: from.filter(|_| applies(Filter::Date)),
-        ..ListQuery::default()
-    };
-    loop {
-        let (arrivals, next) = listed(&remote, &query, from).await?;
-        let place = connection.to_owned();
-        services
-            .db
-            .write(move |tx| Box::pin(async move { take(tx, &place, T::KIND, arrivals).await }))
-            .await?;
-        services.waiting.notify_one();
-        match next {
-            Some(cursor) if Some(&cursor) != query.cursor.as_ref() => query.cursor = Some(cursor),
-            _ => break,
-        }
-    }
-    note_sweep(&services.db, connection, T::KIND, now).await
-}
-
-/// One page of approved records. A record that is not approved is the feed's business: a listing tells no order.
-async fn listed<T: Source>(
-    remote: &Remote<T>,
-    query: &ListQuery,
-    from: Option<NaiveDate>,
-) -> Result<(Vec<Arrival>, Option<String>)> {
-    let page = remote.list(query).await?;
-    let approved = page.items.iter().filter_map(|record| match T::news(record) {
-        News::Approved(work) if from.is_none_or(|from| work.date() >= from) => Some(Arrival {
-            source_id: record.id.clone(),
-            changed_at: record.changed_at,
-            news: News::Approved(work),
-        }),
-        _ => None,
-    });
-    Ok((approved.collect(), page.next_cursor))
 }

@@ -80,6 +80,23 @@ impl Work {
         }
     }
 
+    /// What takes it back, booked on a day.
+    #[must_use]
+    pub fn negated(&self, day: NaiveDate) -> Self {
+        match self.clone() {
+            Self::Time(entry) => Self::Time(TimeEntry {
+                date: day,
+                minutes: Minutes::new(-entry.minutes.count()),
+                ..entry
+            }),
+            Self::Expense(expense) => Self::Expense(Expense {
+                date: day,
+                amount: Money::new(-expense.amount.amount, expense.amount.currency),
+                ..expense
+            }),
+        }
+    }
+
     /// Who worked or spent: the e-mail address where the PSA says it, its id where not.
     #[must_use]
     pub fn person(&self) -> &str {
@@ -155,6 +172,12 @@ impl Work {
 pub const WORKING_DAY: Minutes = Minutes::new(8 * 60);
 
 fn price(rate: &Rate, minutes: Minutes) -> Option<Money> {
+    #[cfg(feature = "simulation")]
+    if canonical_model::simulation::planted(canonical_model::simulation::Defect::WrongRounding) {
+        let exact = rate.money.amount.checked_mul(minutes.decimal())? / rust_decimal::Decimal::from(60);
+        let cut = exact.trunc_with_scale(rate.money.currency.minor_units());
+        return Some(Money::new(cut, rate.money.currency));
+    }
     rate.price(minutes, WORKING_DAY).ok()
 }
 

@@ -36,6 +36,8 @@ pub struct Arrival {
 pub struct KnownLine {
     /// Its id.
     pub id: CanonicalId,
+    /// The how many-th posting of its source it is.
+    pub generation: u32,
     /// Where it stands.
     pub state: LineState,
     /// What was taken in.
@@ -57,7 +59,7 @@ pub enum Decision {
     Replace,
     /// The line is not to be posted.
     Withdraw,
-    /// It is being posted or is in the books: the news are kept with the line.
+    /// It is in the books or on its way there or back: the news are kept with the line.
     Remember,
     /// It is as it was posted, whatever was heard in between.
     Forget,
@@ -75,9 +77,15 @@ pub fn decide(known: Option<&KnownLine>, news: &News) -> Decision {
             News::Unreadable(_) => Decision::SetAside,
         };
     };
-    let fixed = matches!(line.state, LineState::Posting | LineState::Posted);
+    let fixed = matches!(
+        line.state,
+        LineState::Posting | LineState::Posted | LineState::Reversing
+    );
     match news {
         News::Unreadable(_) => Decision::SetAside,
+        // Nothing of the source is in the books any more: it begins anew.
+        News::Approved(_) if line.state == LineState::Reversed => Decision::Queue,
+        News::NotApproved | News::Deleted if line.state == LineState::Reversed => Decision::Nothing,
         News::Approved(work) if work.digest() == line.digest => match line.state {
             LineState::Withdrawn => Decision::Replace,
             _ if line.waiting.is_some() => Decision::Forget,
@@ -108,6 +116,7 @@ mod tests {
     fn known(state: LineState, waiting: Option<News>) -> KnownLine {
         KnownLine {
             id: CanonicalId::generate(),
+            generation: 1,
             state,
             digest: Work::Time(time()).digest(),
             waiting,
@@ -165,7 +174,7 @@ mod tests {
 
     #[test]
     fn what_is_in_the_books_or_on_its_way_is_never_changed_in_place() {
-        for state in [LineState::Posting, LineState::Posted] {
+        for state in [LineState::Posting, LineState::Posted, LineState::Reversing] {
             assert_eq!(decide(Some(&known(state, None)), &changed()), Decision::Remember);
             assert_eq!(
                 decide(Some(&known(state, None)), &News::NotApproved),
@@ -179,6 +188,16 @@ mod tests {
                 decide(Some(&known(state, Some(News::NotApproved))), &as_taken_in()),
                 Decision::Forget
             );
+        }
+    }
+
+    #[test]
+    fn what_was_taken_out_of_the_books_begins_anew_when_it_is_approved_again() {
+        let reversed = known(LineState::Reversed, None);
+        assert_eq!(decide(Some(&reversed), &as_taken_in()), Decision::Queue);
+        assert_eq!(decide(Some(&reversed), &changed()), Decision::Queue);
+        for news in [News::NotApproved, News::Deleted] {
+            assert_eq!(decide(Some(&reversed), &news), Decision::Nothing);
         }
     }
 

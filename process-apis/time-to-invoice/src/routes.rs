@@ -3,14 +3,16 @@
 use utoipa::openapi::OpenApi;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::handlers::{billing_run, posting_line, work_notice};
+use crate::handlers::{billing_run, journal_line, posting_line, work_notice, work_sweep};
 
 /// Registers every operation.
 pub fn routes(config: &mut ServiceConfig<'_>) {
     config
         .service(posting_line::list::list)
         .service(posting_line::sum::sum)
+        .service(journal_line::list::list)
         .service(work_notice::create::create)
+        .service(work_sweep::create::create)
         .service(billing_run::create::create)
         .service(billing_run::list::list)
         .configure(process_serving::routes);

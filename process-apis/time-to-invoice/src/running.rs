@@ -25,7 +25,7 @@ use crate::services::Services;
 use crate::settings::Settings;
 use crate::state::{Feeds, MIGRATIONS, TimeToInvoice};
 use crate::systems::Systems;
-use crate::{billing, correction, facts, posting};
+use crate::{billing, correction, facts, posting, reversal, sweep};
 
 /// What this API does at system APIs.
 const SYSTEM_SCOPE: &str = "records:read records:write";
@@ -165,7 +165,9 @@ async fn start_engine(settings: &Settings, services: &Arc<Services>) -> anyhow::
         .around(|correlation_id, work| Box::pin(egress::with_correlation(correlation_id, work)))
         .process(posting::process::definition())
         .process(billing::process::definition())
+        .process(reversal::process::definition())
         .process(correction::definition())
+        .process(sweep::definition())
         .start()
         .await?;
     // A step that needs the engine before this is set is tried again.

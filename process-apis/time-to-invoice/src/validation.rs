@@ -238,7 +238,9 @@ pub fn check_period(date: NaiveDate, periods: &[Period]) -> Result<()> {
     }
 }
 
-fn period_subject(date: NaiveDate) -> String {
+/// What exceptions about a closed period are grouped by.
+#[must_use]
+pub fn period_subject(date: NaiveDate) -> String {
     format!("period:{}", date.format("%Y-%m"))
 }
 

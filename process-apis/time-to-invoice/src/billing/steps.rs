@@ -2,7 +2,7 @@
 
 use canonical_model::{
     Account, BillingEvent, BillingMethod, CanonicalId, EffectKey, Fact, Failure, Invoice, InvoiceCreated,
-    LineSource, MappingDomain, Money, Project, RecordRef, Resource, Result, SourceKind, Write, Written,
+    LineSource, MappingDomain, Money, Project, RecordRef, Resource, Result, SourceKind, Written,
 };
 
 use process_engine::{ItemException, State};
@@ -13,6 +13,7 @@ use crate::control;
 use crate::line::PostingLine;
 use crate::store::billing::{self, Basis, RunState};
 use crate::store::contracts::{self, Agreement, Charge};
+use crate::writing::write_once;
 
 use super::process::{Answer, Run};
 
@@ -155,18 +156,22 @@ pub(super) async fn compose_invoice(ctx: &Ctx, run: &mut Run) -> Result<()> {
     Ok(())
 }
 
-/// Lines that a person does not want on this invoice are free for another at once.
+/// Lines that a person does not want on this invoice, and lines that the PSA has changed since, are free at once.
 async fn leave_out(ctx: &Ctx, run: &Run, answer: &Answer) -> Result<()> {
-    if answer.leave_out.is_empty() {
-        return Ok(());
-    }
     let (id, lines) = (run.id, answer.leave_out.clone());
-    let left = ctx
+    let (left, changed) = ctx
         .services()
         .db
-        .write(move |tx| Box::pin(async move { billing::leave_out(tx, id, &lines).await }))
+        .write(move |tx| {
+            Box::pin(async move {
+                let left = billing::leave_out(tx, id, &lines).await?;
+                Ok((left, billing::leave_out_changed(tx, id).await?))
+            })
+        })
         .await?;
-    tracing::info!(run = %id, left, actor = "desk", "left posting lines out of an invoice");
+    if left + changed > 0 {
+        tracing::info!(run = %id, left, changed, "left posting lines out of an invoice");
+    }
     Ok(())
 }
 
@@ -297,33 +302,7 @@ pub(super) async fn create_invoice(ctx: &Ctx, run: &mut Run) -> Result<()> {
     let Some(invoice) = run.invoice.clone() else {
         return Ok(());
     };
-    let (systems, erp) = (&ctx.services().systems, run.erp()?);
-    let (sender, finder) = (
-        systems.collection::<Invoice>(erp)?,
-        systems.collection::<Invoice>(erp)?,
-    );
-    let send = |key: EffectKey| {
-        let (remote, record) = (sender.clone(), invoice.clone());
-        async move {
-            let write = Write {
-                key,
-                id: None,
-                expected_version: None,
-                record,
-            };
-            remote.write(&write).await
-        }
-    };
-    let find = |key: EffectKey| {
-        let remote = finder.clone();
-        async move { remote.find_by_key(&key).await }
-    };
-    let call = ctx.effect_with_key(&sender.target(), invoice_key(ctx), &invoice, send, find);
-    let written = if systems.finds_every_write::<Invoice>(erp).await? {
-        call.await?
-    } else {
-        call.eventual().await?
-    };
+    let written = write_once(ctx, run.erp()?, invoice_key(ctx), &invoice).await?;
     record(ctx, run, &invoice, &written).await?;
     run.written = Some(written);
     Ok(())

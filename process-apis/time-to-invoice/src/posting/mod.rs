@@ -4,5 +4,5 @@ pub mod draft;
 pub mod place;
 pub mod process;
 pub mod references;
-mod send;
+pub(crate) mod send;
 mod steps;

@@ -52,12 +52,17 @@ pub(super) async fn post<T: Resource>(
 /// Marks the sources of posted lines in the PSA, where it can show that. Posted lines stay posted whatever becomes of
 /// their marks; a mark that is refused stops the batch for a person.
 pub(super) async fn mark<T: Resource>(ctx: &Ctx, psa: &str, lines: &[PostingLine]) -> Result<()> {
+    let marks = lines.iter().map(|line| posted(ctx, line)).collect();
+    link::<T>(ctx, psa, marks).await
+}
+
+/// Sets marks in the PSA, where it can show them. A source that is gone needs none.
+pub(crate) async fn link<T: Resource>(ctx: &Ctx, psa: &str, marks: Vec<Link>) -> Result<()> {
     let systems = &ctx.services().systems;
-    if lines.is_empty() || !systems.can::<T>(psa, Verb::Link).await? {
+    if marks.is_empty() || !systems.can::<T>(psa, Verb::Link).await? {
         return Ok(());
     }
     let (sender, finder) = (systems.collection::<T>(psa)?, systems.collection::<T>(psa)?);
-    let marks: Vec<Link> = lines.iter().map(|line| link(ctx, line)).collect();
     let mut items = Vec::with_capacity(marks.len());
     for mark in &marks {
         items.push((mark.key.clone(), format!("mark {}", mark.id), request(mark)?));
@@ -76,7 +81,8 @@ pub(super) async fn mark<T: Resource>(ctx: &Ctx, psa: &str, lines: &[PostingLine
                 Err(failure) if is_gone(&failure) => return Ok(None),
                 Err(failure) => return Err(failure),
             };
-            let marked = found.links.get(&mark.system) == mark.other_id.as_ref();
+            // That a source is not in the books any more shows nowhere: such a mark is set again.
+            let marked = mark.other_id.is_some() && found.links.get(&mark.system) == mark.other_id.as_ref();
             Ok(marked.then_some(Written {
                 id: found.id,
                 code: None,
@@ -99,7 +105,7 @@ fn is_gone(failure: &Failure) -> bool {
     failure.code == "not_found"
 }
 
-fn link(ctx: &Ctx, line: &PostingLine) -> Link {
+fn posted(ctx: &Ctx, line: &PostingLine) -> Link {
     Link {
         key: ctx.shared_key(&format!("mark {}", line.business_key())),
         id: line.source_id.clone(),

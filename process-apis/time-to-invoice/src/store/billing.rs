@@ -206,7 +206,10 @@ const LOCK_TURN: &str = "UPDATE billing_runs SET project_id = $2 WHERE id = $1";
 const CHARGED: &str = "SELECT COALESCE(SUM(net_minor), 0) AS net FROM billing_runs
     WHERE project_id = $1 AND id <> $2 AND currency = $3 AND state IN ('running', 'invoiced')";
 
-/// Net of every other run of a project that has an invoice or is about to have one.
+const CREDITED: &str = "SELECT COALESCE(SUM(charge_minor), 0) AS net FROM posting_lines
+    WHERE project_id = $1 AND charge_currency = $2 AND credit_note IS NOT NULL";
+
+/// Net of every other run of a project that has an invoice or is about to have one, less what was credited since.
 ///
 /// # Errors
 /// Failures of the database.
@@ -218,7 +221,9 @@ pub async fn charged_before(
 ) -> Result<Money> {
     let row = tx.one(CHARGED, args![project, run, currency]).await?;
     let minor = row.map_or(Ok(0), |row| row.int("net"))?;
-    Ok(Money::from_minor(minor, currency))
+    let row = tx.one(CREDITED, args![project, currency]).await?;
+    let credited = row.map_or(Ok(0), |row| row.int("net"))?;
+    Ok(Money::from_minor(minor - credited, currency))
 }
 
 const RESERVE: &str = "UPDATE billing_runs SET net_minor = $2, currency = $3, lines = $4 WHERE id = $1";
@@ -317,6 +322,17 @@ const LEAVE_OUT: &str =
 /// Failures of the database.
 pub async fn leave_out(tx: &mut Tx, run: CanonicalId, lines: &[CanonicalId]) -> Result<u64> {
     execute_over_ids(tx, LEAVE_OUT, args![run], lines).await
+}
+
+const LEAVE_OUT_CHANGED: &str = "UPDATE posting_lines SET invoice_run = NULL
+    WHERE invoice_run = $1 AND invoice_id IS NULL AND news IS NOT NULL AND news_told <> 2";
+
+/// Leaves lines out of a run that has no invoice yet and of which the PSA says something else by now.
+///
+/// # Errors
+/// Failures of the database.
+pub async fn leave_out_changed(tx: &mut Tx, run: CanonicalId) -> Result<u64> {
+    tx.execute(LEAVE_OUT_CHANGED, args![run]).await
 }
 
 const LIST: &str =

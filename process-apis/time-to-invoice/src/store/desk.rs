@@ -5,8 +5,6 @@ use chrono::{DateTime, Utc};
 use persistence::{Row, Tx, args};
 
 use crate::edits::Edits;
-use crate::line::PostingLine;
-use crate::news::News;
 
 use super::{execute_over_ids, execute_over_rows, json, line_of, minor, read_word};
 
@@ -71,72 +69,6 @@ fn edited(row: &Row, edits: &Edits) -> Result<Vec<persistence::Value>> {
         .with(edits.clone());
     let (charge, currency) = minor(all.apply(line.work).charge())?;
     Ok(args![line.id, json(&all)?, charge, currency])
-}
-
-/// A line that is in the books, and what the PSA says of it now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Changed {
-    /// The line.
-    pub line: PostingLine,
-    /// What the PSA says.
-    pub news: News,
-}
-
-const UNTOLD: &str =
-    "SELECT id, connection, kind, source_id, generation, work, edits, digest, state, legal_entity,
-    erp_id, erp_project_id, invoice_id, failure, news
-    FROM posting_lines WHERE news IS NOT NULL AND news_told = 0 AND state <> 'posting' ORDER BY id LIMIT $1";
-
-const TOLD: &str = "UPDATE posting_lines SET news_told = 1 WHERE id IN ({rows})";
-
-/// Lines with news that nobody was told of yet and that no batch holds: from now on somebody was.
-///
-/// # Errors
-/// Failures of the database.
-pub async fn tell_news(tx: &mut Tx, limit: u32) -> Result<Vec<Changed>> {
-    tx.lock("news of posting lines").await?;
-    let rows = tx.all(UNTOLD, args![limit]).await?;
-    let read = |row: &Row| {
-        Ok(Changed {
-            line: line_of(row)?,
-            news: row.json("news")?,
-        })
-    };
-    let changed: Vec<Changed> = rows.iter().map(read).collect::<Result<_>>()?;
-    let ids: Vec<CanonicalId> = changed.iter().map(|c| c.line.id).collect();
-    execute_over_ids(tx, TOLD, args![], &ids).await?;
-    Ok(changed)
-}
-
-const NEWS: &str = "SELECT news FROM posting_lines WHERE id = $1 AND state = 'posted' AND news IS NOT NULL";
-
-/// What the PSA says of a posted line now, where it is not what was posted.
-///
-/// # Errors
-/// Failures of the database.
-pub async fn news_of(tx: &mut Tx, id: CanonicalId) -> Result<Option<News>> {
-    let row = tx.one(NEWS, args![id]).await?;
-    row.map(|row| row.json("news")).transpose()
-}
-
-const CLEAR: &str = "UPDATE posting_lines SET news = NULL, news_told = 0 WHERE id IN ({rows})";
-
-/// Takes news off lines that can take them themselves: they go through the intake once more.
-///
-/// # Errors
-/// Failures of the database.
-pub async fn clear_news(tx: &mut Tx, ids: &[CanonicalId]) -> Result<()> {
-    execute_over_ids(tx, CLEAR, args![], ids).await.map(|_| ())
-}
-
-const ACCEPT: &str = "UPDATE posting_lines SET news_told = 2 WHERE news IS NOT NULL AND id IN ({rows})";
-
-/// Lines stand as they were posted, whatever the PSA says of them now.
-///
-/// # Errors
-/// Failures of the database.
-pub async fn accept_news(tx: &mut Tx, ids: &[CanonicalId]) -> Result<()> {
-    execute_over_ids(tx, ACCEPT, args![], ids).await.map(|_| ())
 }
 
 /// A change that nobody can read.

@@ -37,8 +37,7 @@ pub async fn take_in(
     now: DateTime<Utc>,
 ) -> Result<Taken> {
     // Feed and sweep may bring the same source at once: one line is what both shall find.
-    tx.lock(&format!("intake {connection} {}", kind_word(kind)))
-        .await?;
+    lock(tx, connection, kind).await?;
     let last = last_of_each(arrivals);
     let ids: Vec<&str> = last.iter().map(|arrival| arrival.source_id.as_str()).collect();
     let known = known_lines(tx, connection, kind, &ids).await?;
@@ -53,6 +52,16 @@ pub async fn take_in(
         .collect();
     forget_unreadable(tx, connection, kind, &readable).await?;
     plan.carry_out(tx, connection, kind, now).await
+}
+
+/// Nobody else takes in what the PSA says about sources of this kind until the transaction ends.
+pub(super) async fn lock(tx: &mut Tx, connection: &str, kind: SourceKind) -> Result<()> {
+    tx.lock(&format!("intake {connection} {}", kind_word(kind))).await
+}
+
+/// Queues one new line.
+pub(super) async fn queue(tx: &mut Tx, line: &PostingLine, now: DateTime<Utc>) -> Result<()> {
+    tx.insert(INSERT, vec![new_row(line, now)?], "").await.map(|_| ())
 }
 
 /// A page may hold one source several times; what it says last is what holds.
@@ -104,6 +113,7 @@ async fn known_lines(
 fn known_line(row: &Row) -> Result<KnownLine> {
     Ok(KnownLine {
         id: row.id("id")?,
+        generation: super::generation(row)?,
         state: read_word(&row.text("state")?)?,
         digest: row.text("digest")?,
         waiting: row.opt_json("news")?,
@@ -130,7 +140,7 @@ impl Plan {
                 CanonicalId::generate(),
                 connection,
                 &arrival.source_id,
-                1,
+                known.map_or(1, |line| line.generation + 1),
                 (**work).clone(),
             )),
             (Decision::Replace, Some(line), News::Approved(work)) => {
@@ -253,7 +263,7 @@ const WITHDRAW: &str =
     WHERE state IN ('queued', 'excepted', 'skipped') AND id IN ({rows})";
 
 const REMEMBER: &str = "UPDATE posting_lines SET news = v.column2, news_told = 0 FROM (VALUES {rows}) AS v
-    WHERE posting_lines.id = v.column1 AND posting_lines.state IN ('posting', 'posted')";
+    WHERE posting_lines.id = v.column1 AND posting_lines.state IN ('posting', 'posted', 'reversing')";
 
 const FORGET: &str = "UPDATE posting_lines SET news = NULL, news_told = 0 WHERE id IN ({rows})";
 

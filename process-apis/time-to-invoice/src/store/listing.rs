@@ -63,7 +63,7 @@ fn first_day(day: Option<NaiveDate>) -> String {
     day.map_or_else(String::new, |day| day.to_string())
 }
 
-fn last_day(day: Option<NaiveDate>) -> String {
+pub(super) fn last_day(day: Option<NaiveDate>) -> String {
     day.map_or_else(|| "9999-12-31".to_owned(), |day| day.to_string())
 }
 

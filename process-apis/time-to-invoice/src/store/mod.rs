@@ -8,8 +8,10 @@ mod bulk;
 pub mod contracts;
 pub mod desk;
 pub mod intake;
+pub mod journal;
 pub mod listing;
 pub mod posting;
+pub mod reversal;
 mod schema;
 
 use canonical_model::{CanonicalId, Currency, Failure, Money, Result, SourceKind};

@@ -67,6 +67,16 @@ const CLAIM: &str = "UPDATE posting_lines SET state = 'posting', batch = $1, cha
 /// Failures of the database.
 pub async fn claim(tx: &mut Tx, group: &Group, batch: &str, limit: u32, now: DateTime<Utc>) -> Result<u64> {
     let kind = kind_word(group.kind);
+    #[cfg(feature = "simulation")]
+    if canonical_model::simulation::planted(canonical_model::simulation::Defect::CrossEntityLeak) {
+        let sql = "UPDATE posting_lines SET state = 'posting', batch = $1, changed_at = $2
+            WHERE state = 'queued' AND id IN (
+                SELECT id FROM posting_lines
+                WHERE state = 'queued' AND connection = $3 AND kind = $4 ORDER BY day, id LIMIT $5)";
+        return tx
+            .execute(sql, args![batch, now, &group.connection, kind, limit])
+            .await;
+    }
     tx.execute(
         CLAIM,
         args![batch, now, &group.connection, kind, &group.project, limit],

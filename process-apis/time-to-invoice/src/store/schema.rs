@@ -3,7 +3,7 @@
 use persistence::Migration;
 
 /// The tables, to be opened after those of the engine.
-pub const MIGRATIONS: [Migration; 2] = [
+pub const MIGRATIONS: [Migration; 3] = [
     Migration {
         name: "time-to-invoice-1",
         sql: SQL,
@@ -11,6 +11,10 @@ pub const MIGRATIONS: [Migration; 2] = [
     Migration {
         name: "time-to-invoice-2",
         sql: REVERSALS,
+    },
+    Migration {
+        name: "time-to-invoice-journal",
+        sql: "CREATE INDEX posting_lines_erp ON posting_lines (erp_id, erp_connection) WHERE erp_id IS NOT NULL;",
     },
 ];
 

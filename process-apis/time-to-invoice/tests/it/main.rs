@@ -12,5 +12,6 @@ mod contract;
 mod faults;
 mod processes;
 mod records;
+mod reversals;
 mod store;
 mod world;

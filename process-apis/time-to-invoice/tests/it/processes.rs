@@ -2,7 +2,7 @@
 
 use canonical_model::{
     BillingMethod, CanonicalId, ContractAgreed, ExceptionCause, ExceptionRecord, Failure, Invoice,
-    MappingDomain, Milestone, PeriodState, Resolution, ResolutionAction, TimeEntry,
+    MappingDomain, Milestone, PeriodState, Resolution, ResolutionAction,
 };
 use process_engine::{Desk, ExceptionFilter};
 use rust_decimal::dec;
@@ -16,18 +16,18 @@ use crate::world::{World, reached};
 const API: &str = "time-to-invoice-process-api";
 
 /// A world in which project 31 of the PSA is project 900 of the ERP, under a contract.
-async fn world(issuer: &Issuer, agreed: &ContractAgreed) -> World {
+pub(crate) async fn world(issuer: &Issuer, agreed: &ContractAgreed) -> World {
     let world = World::start(issuer).await;
     world.set_up(agreed);
     world
 }
 
-fn by_time() -> ContractAgreed {
+pub(crate) fn by_time() -> ContractAgreed {
     contract(CanonicalId::generate(), BillingMethod::TimeAndMaterials, &[])
 }
 
 /// Waits for an open exception of a code.
-async fn exception(desk: &Desk, code: &str) -> ExceptionRecord {
+pub(crate) async fn exception(desk: &Desk, code: &str) -> ExceptionRecord {
     for _ in 0..600 {
         let filter = ExceptionFilter {
             code: Some(code.to_owned()),
@@ -45,7 +45,7 @@ async fn exception(desk: &Desk, code: &str) -> ExceptionRecord {
     );
 }
 
-fn resolution(action: ResolutionAction, answer: Option<Value>) -> Resolution {
+pub(crate) fn resolution(action: ResolutionAction, answer: Option<Value>) -> Resolution {
     Resolution {
         action,
         reason: Some("decided in a test".to_owned()),
@@ -53,7 +53,7 @@ fn resolution(action: ResolutionAction, answer: Option<Value>) -> Resolution {
     }
 }
 
-async fn get(running: &Running, issuer: &Issuer, path: &str) -> Value {
+pub(crate) async fn get(running: &Running, issuer: &Issuer, path: &str) -> Value {
     let token = issuer.service_token(API, &["postings:read", "billing:read"]);
     let url = format!("{}{path}", running.base_url);
     let answer = testkit::http().get(url).bearer_auth(token).send().await.unwrap();
@@ -61,7 +61,7 @@ async fn get(running: &Running, issuer: &Issuer, path: &str) -> Value {
     answer.json().await.unwrap()
 }
 
-async fn bill(running: &Running, issuer: &Issuer, key: &str, request: &Value) -> Value {
+pub(crate) async fn bill(running: &Running, issuer: &Issuer, key: &str, request: &Value) -> Value {
     let token = issuer.service_token(API, &["billing:write"]);
     let url = format!("{}/v1/billing-runs", running.base_url);
     let request = testkit::http()
@@ -93,7 +93,7 @@ async fn settled(running: &Running, issuer: &Issuer) -> Vec<String> {
     panic!("lines are still on their way");
 }
 
-fn invoices(world: &World) -> Vec<Invoice> {
+pub(crate) fn invoices(world: &World) -> Vec<Invoice> {
     let systems = world.systems();
     let written = systems
         .written
@@ -265,32 +265,16 @@ async fn a_closed_period_stops_the_lines_in_it_until_it_is_opened() {
 }
 
 #[actix_web::test]
-async fn what_changes_after_posting_and_what_nobody_can_read_come_before_a_person() {
+async fn what_nobody_can_read_comes_before_a_person() {
     let issuer = Issuer::start().await;
     let world = world(&issuer, &by_time()).await;
-    world.change("1", Some(hours("31", "2026-11-03")));
     world.garble(
         "2",
         Failure::business("unknown_currency", "\"XXQ\" is no currency"),
     );
     let running = world.run(&issuer).await;
     let desk = running.desk();
-    world
-        .until("a posting", |systems| systems.marks.contains_key("1"))
-        .await;
-    world.change::<TimeEntry>("1", None);
-    let changed = exception(&desk, "changed_after_posting").await;
-    assert!(
-        changed.failure.message.contains("was deleted"),
-        "{}",
-        changed.failure.message
-    );
-    // The PSA brings it back as it was: looking again ends the case.
-    world.change("1", Some(hours("31", "2026-11-03")));
-    let page = get(&running, &issuer, "/v1/posting-lines").await;
-    assert_eq!(page["items"].as_array().unwrap().len(), 1);
-
-    // The other one gets a currency that exists.
+    // It gets a currency that exists.
     let unreadable = exception(&desk, "unknown_currency").await;
     world.change("2", Some(hours("31", "2026-11-04")));
     let retry = resolution(ResolutionAction::Retry, None);
@@ -301,15 +285,10 @@ async fn what_changes_after_posting_and_what_nobody_can_read_come_before_a_perso
     world
         .until("a posting", |systems| systems.marks.contains_key("2"))
         .await;
-    let accept = resolution(ResolutionAction::Skip, None);
-    desk.resolve_exception(changed.id, accept, "accountant")
-        .await
-        .unwrap();
-    closed(&desk, changed.id).await;
     running.stop().await;
 }
 
-async fn closed(desk: &Desk, id: CanonicalId) {
+pub(crate) async fn closed(desk: &Desk, id: CanonicalId) {
     for _ in 0..600 {
         if desk.exception(id).await.unwrap().closed_at.is_some() {
             return;

@@ -13,7 +13,7 @@ use time_to_invoice_process_api::store::billing::{self, Basis, BillingRun, RunSt
 use time_to_invoice_process_api::store::intake::{Taken, take_in};
 use time_to_invoice_process_api::store::listing::{self, Filter};
 use time_to_invoice_process_api::store::posting::{self, Booked, Place, Refused};
-use time_to_invoice_process_api::store::{contracts, desk};
+use time_to_invoice_process_api::store::{contracts, desk, reversal};
 
 use crate::records::{contract, euros, hours};
 
@@ -172,12 +172,12 @@ async fn what_the_psa_says_of_a_line_in_the_books_waits_and_is_told_once() {
         longer.minutes = Minutes::new(500);
         let page = vec![approved("1", longer.clone()), told("2", News::NotApproved)];
         assert_eq!(arrive(&db, page.clone()).await.remembered, 2, "{engine}");
-        let untold = write(&db, |tx| Box::pin(desk::tell_news(tx, 10))).await;
+        let untold = write(&db, |tx| Box::pin(reversal::tell_news(tx, 10))).await;
         assert!(untold.is_empty(), "{engine}: a batch has them");
 
         let project = CanonicalId::generate();
         book(&db, "b", project).await;
-        let told = write(&db, |tx| Box::pin(desk::tell_news(tx, 10))).await;
+        let told = write(&db, |tx| Box::pin(reversal::tell_news(tx, 10))).await;
         assert_eq!(told.len(), 2, "{engine}");
         assert!(told.iter().all(|changed| changed.line.state == LineState::Posted));
         assert_eq!(
@@ -185,7 +185,7 @@ async fn what_the_psa_says_of_a_line_in_the_books_waits_and_is_told_once() {
             Taken::default(),
             "{engine}: told again is nothing new"
         );
-        let again = write(&db, |tx| Box::pin(desk::tell_news(tx, 10))).await;
+        let again = write(&db, |tx| Box::pin(reversal::tell_news(tx, 10))).await;
         assert!(again.is_empty(), "{engine}");
 
         // What is in question is not charged; what a person accepted is, and what the PSA took back as well.
@@ -198,9 +198,24 @@ async fn what_the_psa_says_of_a_line_in_the_books_waits_and_is_told_once() {
         })
         .await;
         assert_eq!(claimed, 0, "{engine}");
+        // In hand, nobody else gets it; let stand, it is charged like any other.
         let line = told.first().unwrap().line.id;
+        let (taken, again) = write(&db, move |tx| {
+            Box::pin(async move {
+                let taken = reversal::take_in_hand(tx, line, "case 1", Utc::now()).await?;
+                Ok((
+                    taken,
+                    reversal::take_in_hand(tx, line, "case 2", Utc::now()).await?,
+                ))
+            })
+        })
+        .await;
+        assert!(taken && !again, "{engine}");
         write(&db, move |tx| {
-            Box::pin(async move { desk::accept_news(tx, &[line]).await })
+            Box::pin(async move {
+                reversal::look_at(tx, line).await?;
+                reversal::release(tx, line, Utc::now()).await
+            })
         })
         .await;
         let mended = arrive(&db, vec![approved("2", hours("31", "2026-11-04"))]).await;
@@ -210,6 +225,165 @@ async fn what_the_psa_says_of_a_line_in_the_books_waits_and_is_told_once() {
         })
         .await;
         assert_eq!(claimed, 2, "{engine}");
+    }
+}
+
+/// A line of eight hours that is posted, charged, credited and about to be reversed; its id and its project.
+async fn about_to_be_reversed(db: &Database) -> (CanonicalId, CanonicalId) {
+    let (project, day) = (CanonicalId::generate(), "2026-11-03");
+    arrive(db, vec![approved("1", hours("31", day))]).await;
+    claim(db, "b", 10).await;
+    book(db, "b", project).await;
+    let (line, run) = (ids(db, "b").await[0], CanonicalId::generate());
+    let through = "2026-11-30".parse::<NaiveDate>().unwrap();
+    write(db, move |tx| {
+        Box::pin(async move {
+            billing::claim_lines(tx, run, project, through).await?;
+            billing::invoiced(tx, run, "erp/main/107", None, Utc::now()).await
+        })
+    })
+    .await;
+    arrive(db, vec![told("1", News::NotApproved)]).await;
+    write(db, move |tx| {
+        Box::pin(async move {
+            assert_eq!(reversal::tell_news(tx, 10).await?.len(), 1);
+            assert!(reversal::take_in_hand(tx, line, "case 1", Utc::now()).await?);
+            reversal::credited(tx, line, "erp/main/121", Utc::now()).await
+        })
+    })
+    .await;
+    (line, project)
+}
+
+#[tokio::test]
+async fn a_reversal_is_recorded_once_and_the_last_truth_is_queued_behind_it() {
+    for (engine, db) in databases().await {
+        let (line, project) = about_to_be_reversed(&db).await;
+        let before = write(&db, move |tx| {
+            Box::pin(billing::charged_before(
+                tx,
+                CanonicalId::generate(),
+                project,
+                canonical_model::Currency::EUR,
+            ))
+        })
+        .await;
+        assert_eq!(
+            before,
+            euros(dec!(-1200)),
+            "{engine}: what is credited leaves room under the cap"
+        );
+        // While it is under way, the PSA says two things more.
+        let mut shorter = hours("31", "2026-11-03");
+        shorter.minutes = Minutes::new(60);
+        arrive(&db, vec![approved("1", shorter.clone())]).await;
+        shorter.minutes = Minutes::new(90);
+        arrive(&db, vec![approved("1", shorter)]).await;
+        assert!(
+            write(&db, |tx| Box::pin(reversal::tell_news(tx, 10)))
+                .await
+                .is_empty(),
+            "{engine}"
+        );
+        let booked = reversal::Booked {
+            line,
+            reversal: CanonicalId::generate(),
+            erp_id: "e1-back".to_owned(),
+            day: "2026-11-03".parse().unwrap(),
+            booked_as: Work::Time(hours("900", "2026-11-03")),
+            at: Utc::now(),
+        };
+        let again = booked.clone();
+        let queued = write(&db, move |tx| {
+            Box::pin(async move { reversal::finish(tx, &booked).await })
+        })
+        .await;
+        assert!(queued, "{engine}");
+        let queued = write(&db, move |tx| {
+            Box::pin(async move { reversal::finish(tx, &again).await })
+        })
+        .await;
+        assert!(!queued, "{engine}: a second time is nothing new");
+        let lines = db
+            .read(|tx| Box::pin(async move { listing::list(tx, &Filter::default(), None, 10).await }))
+            .await
+            .unwrap();
+        let mut seen: Vec<_> = lines
+            .iter()
+            .map(|l| (l.generation, l.state, l.minutes.count(), l.reverses))
+            .collect();
+        seen.sort_by_key(|line| line.0);
+        assert_eq!(
+            seen,
+            [
+                (1, LineState::Reversed, 480, None),
+                (2, LineState::Reversed, -480, Some(line)),
+                (3, LineState::Queued, 90, None)
+            ],
+            "{engine}"
+        );
+        let credits: Vec<_> = lines.iter().filter_map(|l| l.credit_note.as_deref()).collect();
+        assert_eq!(credits, ["erp/main/121"], "{engine}");
+        let sums = db
+            .read(move |tx| Box::pin(listing::sums(tx, Some(project), None, None)))
+            .await
+            .unwrap();
+        let reversed = sums.iter().find(|sum| sum.state == LineState::Reversed).unwrap();
+        assert_eq!(
+            (reversed.lines, reversed.minutes, reversed.charge),
+            (2, Minutes::default(), Some(euros(dec!(0)))),
+            "{engine}"
+        );
+        // What is posted in its place is told like any line, and the reversal never again.
+        arrive(&db, vec![told("1", News::Deleted)]).await;
+        assert_eq!(
+            states(&db)
+                .await
+                .iter()
+                .filter(|(_, state)| *state == LineState::Withdrawn)
+                .count(),
+            1
+        );
+        arrive(&db, vec![approved("1", hours("31", "2026-11-03"))]).await;
+        assert_eq!(
+            states(&db).await.len(),
+            3,
+            "{engine}: the same line is queued again"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_comes_back_while_it_is_reversed_is_told_once_or_posted_anew() {
+    for (engine, db) in databases().await {
+        let (line, _) = about_to_be_reversed(&db).await;
+        arrive(&db, vec![approved("1", hours("31", "2026-11-03"))]).await;
+        let settled = write(&db, |tx| Box::pin(reversal::tell_settled(tx, 10))).await;
+        assert_eq!(settled, ["case 1"], "{engine}");
+        let settled = write(&db, |tx| Box::pin(reversal::tell_settled(tx, 10))).await;
+        assert!(settled.is_empty(), "{engine}");
+        // It was too late: the reversal is in the books, and what is true is posted anew.
+        let booked = reversal::Booked {
+            line,
+            reversal: CanonicalId::generate(),
+            erp_id: "e1-back".to_owned(),
+            day: "2026-11-03".parse().unwrap(),
+            booked_as: Work::Time(hours("900", "2026-11-03")),
+            at: Utc::now(),
+        };
+        assert!(
+            write(&db, move |tx| Box::pin(async move {
+                reversal::finish(tx, &booked).await
+            }))
+            .await
+        );
+        let queued = states(&db)
+            .await
+            .into_iter()
+            .filter(|(_, state)| *state == LineState::Queued);
+        assert_eq!(queued.count(), 1, "{engine}");
+        let echo = arrive(&db, vec![approved("1", hours("31", "2026-11-03"))]).await;
+        assert_eq!(echo, Taken::default(), "{engine}");
     }
 }
 

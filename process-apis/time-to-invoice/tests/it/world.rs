@@ -9,9 +9,10 @@ use std::time::Duration;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use canonical_model::{
     CanonicalId, Capabilities, Change, ConnectionInfo, Consistency, ContractAgreed, CrossReference, Event,
-    Fact, Failure, Idempotency, MappingDomain, Milestone, MilestoneState, Period, PeriodState, Person,
-    Project, ProjectStatus, RecordRef, ReferenceAnswer, ReferenceMapping, ReferenceQuestions, Resource,
-    Sourced, Support, TimeEntry, Translation, TranslationQuestion, TranslationQuestions, Verb,
+    Fact, Failure, Filter as SupportFilter, Idempotency, MappingDomain, Milestone, MilestoneState, Period,
+    PeriodState, Person, Project, ProjectStatus, RecordRef, ReferenceAnswer, ReferenceMapping,
+    ReferenceQuestions, Resource, Sourced, Support, TimeEntry, Translation, TranslationQuestion,
+    TranslationQuestions, Verb,
 };
 use chrono::Utc;
 use serde_json::{Value, json};
@@ -41,6 +42,10 @@ pub(crate) struct Systems {
     /// Notes whose time the ERP refuses.
     pub(crate) refused_notes: BTreeSet<String>,
     pub(crate) period_state: Option<PeriodState>,
+    /// The ERP takes no reversals.
+    pub(crate) no_reversals: bool,
+    /// What records of the PSA are by now, where its feed does not tell it: by collection and id.
+    pub(crate) untold: BTreeMap<(String, String), Option<Value>>,
 }
 
 /// The systems, and what wakes who waits for them to change.
@@ -190,6 +195,13 @@ impl World {
         self.push::<T>(&change);
     }
 
+    /// The PSA changes a record, or deletes it, and its feed tells nothing.
+    pub(crate) fn change_untold<T: Resource>(&self, id: &str, record: Option<T>) {
+        let record = record.map(|record| serde_json::to_value(sourced(id, record)).unwrap());
+        let place = (T::PATH.to_owned(), id.to_owned());
+        self.systems().untold.insert(place, record);
+    }
+
     /// The PSA tells a change that it cannot put into words.
     pub(crate) fn garble(&self, id: &str, failure: Failure) {
         let change = Change::<TimeEntry> {
@@ -265,9 +277,10 @@ fn answer(name: &str, request: &HttpRequest, body: Value, systems: &mut Systems)
         }
         ("processes", ["translations", "query"]) => translations(body, systems),
         ("processes", ["events"]) => events(&query, systems),
-        (_, ["connections", "main"]) => serde_json::to_value(connection(name)).unwrap(),
+        (_, ["connections", "main"]) => serde_json::to_value(connection(name, systems.no_reversals)).unwrap(),
         ("psa", ["connections", "main", collection, "changes"]) => changes(collection, &query, systems),
         ("psa", ["connections", "main", _, "links"]) => links(&body, systems),
+        ("psa", ["connections", "main", collection]) => listed(collection, &query, systems),
         ("psa", ["connections", "main", collection, id]) => match latest(collection, id, systems) {
             Some(Ok(record)) => record,
             Some(Err(failure)) => return problem(422, &failure),
@@ -278,6 +291,10 @@ fn answer(name: &str, request: &HttpRequest, body: Value, systems: &mut Systems)
         ("erp", ["connections", "main", "people", "matches"]) => erp_people(&query),
         ("erp", ["connections", "main", collection, "writes"]) => writes(collection, &body, systems),
         ("erp", ["connections", "main", collection, "matches"]) => found(collection, &query, systems),
+        ("erp", ["connections", "main", collection, id]) => match written(collection, id, systems) {
+            Some(record) => record,
+            None => return not_found(),
+        },
         _ => return not_found(),
     };
     HttpResponse::Ok().json(json)
@@ -357,8 +374,8 @@ fn events(query: &BTreeMap<String, String>, systems: &Systems) -> Value {
     json!({ "events": new, "next_cursor": systems.events.len().to_string() })
 }
 
-fn connection(kind: &str) -> ConnectionInfo {
-    let support = Support {
+fn connection(kind: &str, no_reversals: bool) -> ConnectionInfo {
+    let mut support = Support {
         verbs: vec![
             Verb::List,
             Verb::Read,
@@ -367,17 +384,21 @@ fn connection(kind: &str) -> ConnectionInfo {
             Verb::Write,
             Verb::Link,
         ],
-        filters: Vec::new(),
+        filters: vec![SupportFilter::State, SupportFilter::Date],
         find_by: Vec::new(),
         idempotency: Idempotency::ExternalIdUpsert,
         consistency: Consistency::ReadAfterWrite,
         bulk_size: 100,
     };
+    if !no_reversals {
+        support.verbs.push(Verb::Reverse);
+    }
     let names = [
         "time-entries",
         "expenses",
         "milestones",
         "invoices",
+        "credit-notes",
         "projects",
         "people",
         "periods",
@@ -401,8 +422,40 @@ fn changes(collection: &str, query: &BTreeMap<String, String>, systems: &Systems
     json!({ "items": new, "next_cursor": all.len().to_string(), "more": false })
 }
 
-/// A record as the feed told it last: what it is, or why nobody can read it.
+/// Approved records of some days.
+fn listed(collection: &str, query: &BTreeMap<String, String>, systems: &Systems) -> Value {
+    let all = systems.changes.get(collection).map_or(&[][..], Vec::as_slice);
+    let ids: BTreeSet<&str> = all.iter().map(|change| change["id"].as_str().unwrap()).collect();
+    let day = |name: &str, record: &Value| {
+        query
+            .get(name)
+            .map(|day| day.as_str().cmp(record["data"]["date"].as_str().unwrap()))
+    };
+    let asked_for = |record: &Value| {
+        record["data"]["approval"] == "approved"
+            && day("date_from", record).is_none_or(|order| order.is_le())
+            && day("date_to", record).is_none_or(|order| order.is_ge())
+    };
+    let known = ids
+        .into_iter()
+        .filter_map(|id| latest(collection, id, systems)?.ok());
+    json!({ "items": known.filter(asked_for).collect::<Vec<_>>() })
+}
+
+/// A record of the ERP by its id.
+fn written(collection: &str, id: &str, systems: &Systems) -> Option<Value> {
+    let of_collection = |((of, _), _): &(&(String, String), &Value)| of == collection;
+    let mut records = systems.written.iter().filter(of_collection);
+    let mut data = records.find(|(_, record)| record["_id"] == id)?.1.clone();
+    data.as_object_mut().unwrap().remove("_id");
+    Some(serde_json::to_value(sourced(id, data)).unwrap())
+}
+
+/// A record as the feed told it last, or as it is by now: what it is, or why nobody can read it.
 fn latest(collection: &str, id: &str, systems: &Systems) -> Option<Result<Value, Failure>> {
+    if let Some(now) = systems.untold.get(&(collection.to_owned(), id.to_owned())) {
+        return now.clone().map(Ok);
+    }
     let changes = systems.changes.get(collection)?;
     let change = changes.iter().rev().find(|change| change["id"] == id)?;
     if let Some(failure) = change.get("failure").filter(|failure| !failure.is_null()) {
@@ -418,7 +471,10 @@ fn latest(collection: &str, id: &str, systems: &Systems) -> Option<Result<Value,
 fn links(body: &Value, systems: &mut Systems) -> Value {
     let mut results = Vec::new();
     for link in body["links"].as_array().unwrap() {
-        let (id, other) = (link["id"].as_str().unwrap(), link["other_id"].as_str().unwrap());
+        let (id, other) = (
+            link["id"].as_str().unwrap(),
+            link["other_id"].as_str().unwrap_or("-"),
+        );
         systems.marks.insert(id.to_owned(), other.to_owned());
         results.push(json!({ "key": link["key"], "written": { "id": id } }));
     }

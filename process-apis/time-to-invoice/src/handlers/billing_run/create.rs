@@ -3,7 +3,6 @@
 use actix_web::{HttpResponse, post, web};
 use canonical_model::{Accepted, BillingRunRequest, Result};
 use chassis::{Allowed, CorrelationId, IdempotencyKey, Problem, Valid};
-use chrono::Utc;
 
 use crate::billing::start::{self, Occasion};
 use crate::permissions::WriteBilling;
@@ -41,7 +40,7 @@ pub(crate) async fn create(
     let occasion = Occasion {
         requested_by: allowed.caller.actor().to_owned(),
         correlation_id: correlation.0,
-        now: Utc::now(),
+        now: canonical_model::clock::now(),
     };
     let asked = request.clone();
     let accepted: Accepted = process_serving::once(&state.db, OPERATION, &key.0, &request, move |tx| {

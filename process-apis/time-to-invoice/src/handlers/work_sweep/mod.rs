@@ -1,0 +1,3 @@
+//! Comparisons of the PSA with what is posted.
+
+pub(crate) mod create;
