@@ -241,6 +241,9 @@ pub struct TimeSettings {
     /// Minutes of a day, to turn daily rates into NetSuite's hourly ones.
     #[validate(range(min = 1, max = 1440))]
     pub minutes_per_day: i64,
+    /// Whether the account takes negative time, with which a posted entry is reversed.
+    #[serde(default)]
+    pub reversals: bool,
 }
 
 /// How this account keeps expenses.
@@ -249,6 +252,9 @@ pub struct TimeSettings {
 pub struct ExpenseSettings {
     /// Ids of `approvalStatus`.
     pub approval: ApprovalIds,
+    /// Whether the account takes reports of a negative amount, with which a posted expense is reversed.
+    #[serde(default)]
+    pub reversals: bool,
 }
 
 /// How this account plans people.

@@ -94,6 +94,8 @@ pub struct NetSuiteSettings {
     pub unique_customer_names: bool,
     /// Whether only approved time can be invoiced.
     pub bill_approved_time_only: bool,
+    /// Whether time may be negative. The vendor's documentation does not say.
+    pub take_negative_time: bool,
     /// Whether time dated in a closed period is refused.
     pub refuse_time_in_closed_periods: bool,
     /// Preference of the integration user.
@@ -149,6 +151,7 @@ impl Default for NetSuiteSettings {
             .collect(),
             unique_customer_names: true,
             bill_approved_time_only: true,
+            take_negative_time: true,
             refuse_time_in_closed_periods: true,
             date_format: DateFormat::MonthDayYear,
             time_zone: "GMT".to_owned(),

@@ -112,20 +112,23 @@ pub(super) fn instant(time: DateTime<Utc>) -> String {
 
 /// Minutes of an `h:mm` duration.
 pub(super) fn minutes(text: &str) -> Option<i64> {
-    let (hours, minutes) = text.trim().split_once(':')?;
+    let text = text.trim();
+    let (sign, text) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
+    let (hours, minutes) = text.split_once(':')?;
     let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
     if !digits(hours) || minutes.len() != 2 || !digits(minutes) {
         return None;
     }
     let (hours, minutes): (i64, i64) = (hours.parse().ok()?, minutes.parse().ok()?);
     (minutes < 60)
-        .then(|| hours.checked_mul(60)?.checked_add(minutes))
+        .then(|| hours.checked_mul(60)?.checked_add(minutes)?.checked_mul(sign))
         .flatten()
 }
 
 /// Minutes as `h:mm`.
 pub(super) fn duration(minutes: i64) -> String {
-    format!("{}:{:02}", minutes / 60, minutes % 60)
+    let (sign, minutes) = (if minutes < 0 { "-" } else { "" }, minutes.abs());
+    format!("{sign}{}:{:02}", minutes / 60, minutes % 60)
 }
 
 /// Commercial rounding to a currency's minor units.

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use canonical_model::{Expense, Failure, FindBy, Result, Write, WriteResult, Written};
+use canonical_model::{Expense, Failure, FindBy, Resource, Result, Write, WriteResult, Written};
 use serde_json::Value;
-use system_ports::{Filter, Idempotency};
+use system_ports::{Filter, Idempotency, Verb, not_supported};
 
 use super::batch::{self, Item, Proven};
-use super::{Noun, Shared, Table, Writing, plain, writes};
+use super::{Noun, Shared, Table, VENDOR, Writing, plain, writes};
 use crate::cursor::split_id;
 use crate::directory::Lookups;
 use crate::mapping::account::is_id;
@@ -64,6 +64,10 @@ impl Noun for Expenses {
         })
     }
 
+    fn reverses(&self) -> bool {
+        self.0.settings.expense.reversals
+    }
+
     fn map(&self, record: &Record, lookups: &Lookups, _: &()) -> Result<Vec<(Option<u32>, Expense)>> {
         to_canonical(record, lookups, &self.0.settings)
     }
@@ -85,7 +89,9 @@ impl Noun for Expenses {
     async fn write(&self, writes: &[Write<Expense>]) -> Vec<WriteResult> {
         let (mut items, mut outcomes) = (Vec::new(), BTreeMap::new());
         for write in writes {
-            let outcome = if write.id.is_some() {
+            let outcome = if write.record.reverses.is_some() && !self.reverses() {
+                Err(not_supported(VENDOR, Expense::NAME, Verb::Reverse))
+            } else if write.id.is_some() {
                 self.write_one(write).await
             } else {
                 match self.body(write).await {
@@ -116,6 +122,15 @@ impl Expenses {
             .directory
             .currency_id(&self.0.client, expense.amount.currency)
             .await?;
+        #[cfg(feature = "simulation")]
+        let currency =
+            if canonical_model::simulation::planted(canonical_model::simulation::Defect::SwappedCurrencyBase)
+            {
+                let base = canonical_model::Currency::EUR;
+                self.0.directory.currency_id(&self.0.client, base).await?
+            } else {
+                currency
+            };
         let mut body = to_netsuite(&expense, &currency, &self.0.settings);
         if let (Some(fields), None) = (body.as_object_mut(), &write.id) {
             fields.insert("externalId".to_owned(), write.key.as_str().into());

@@ -121,6 +121,10 @@ pub(crate) trait Noun: Send + Sync + 'static {
         Err(unknown_state(word))
     }
     fn writing(&self) -> Option<Writing>;
+    /// Whether the account takes records that reverse others.
+    fn reverses(&self) -> bool {
+        false
+    }
     async fn extra(&self, _records: &[Record]) -> Result<Self::Extra> {
         Ok(Self::Extra::default())
     }
@@ -177,6 +181,9 @@ impl<N: Noun> Collection<N::Record> for Shelf<N> {
             support.idempotency = writing.idempotency;
             support.bulk_size = writing.bulk_size;
             support.consistency = Consistency::ReadAfterWrite;
+            if self.0.reverses() {
+                support.verbs.push(Verb::Reverse);
+            }
         }
         support
     }

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use canonical_model::{FindBy, Result, TimeEntry, Write, WriteResult, Written};
-use system_ports::{Filter, Idempotency};
+use canonical_model::{FindBy, Resource, Result, TimeEntry, Write, WriteResult, Written};
+use system_ports::{Filter, Idempotency, Verb, not_supported};
 
 use super::batch::{self, Item, Proven};
-use super::{Noun, Shared, Table, Writing, places, plain, writes};
+use super::{Noun, Shared, Table, VENDOR, Writing, places, plain, writes};
 use crate::directory::Lookups;
 use crate::mapping::time_entry::{Currencies, columns, is_as_sent, to_canonical, to_netsuite};
 use crate::wire::Record;
@@ -61,6 +61,10 @@ impl Noun for TimeEntries {
         })
     }
 
+    fn reverses(&self) -> bool {
+        self.0.settings.time.reversals
+    }
+
     async fn extra(&self, records: &[Record]) -> Result<Currencies> {
         project_currencies(&self.0, records.iter().filter_map(|r| r.text("customer"))).await
     }
@@ -86,7 +90,10 @@ impl Noun for TimeEntries {
     async fn write(&self, writes: &[Write<TimeEntry>]) -> Vec<WriteResult> {
         let (mut items, mut outcomes) = (Vec::new(), BTreeMap::new());
         for write in writes {
-            if write.id.is_some() {
+            if write.record.reverses.is_some() && !self.reverses() {
+                let refusal = not_supported(VENDOR, TimeEntry::NAME, Verb::Reverse);
+                outcomes.insert(write.key.to_string(), Err(self.0.met(refusal)));
+            } else if write.id.is_some() {
                 let outcome = self.write_one(write).await.map_err(|f| self.0.met(f));
                 outcomes.insert(write.key.to_string(), outcome);
             } else {

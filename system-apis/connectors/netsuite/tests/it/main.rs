@@ -10,6 +10,7 @@ mod conformance;
 mod failures;
 mod lost_answers;
 mod mapping;
+mod reversals;
 
 use std::path::PathBuf;
 

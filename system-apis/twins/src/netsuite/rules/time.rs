@@ -30,7 +30,9 @@ pub(super) fn time_bill(
         ));
     }
     let hours = text_of(fields, "hours").unwrap_or_default();
-    if !minutes(hours).is_some_and(|m| (1..=DAY_MINUTES).contains(&m)) {
+    let negative = write.twin.settings.take_negative_time;
+    let taken = |m: i64| (1..=DAY_MINUTES).contains(&if negative { m.abs() } else { m });
+    if !minutes(hours).is_some_and(taken) {
         return Err(Refusal::invalid_value(hours, "hours", "hours"));
     }
     must_be_active(write, fields, "employee", "employee")?;
