@@ -342,6 +342,9 @@ impl Development {
                     "auth.private_key",
                     self.secret("netsuite-private-key"),
                 );
+                // The twin takes negative time and expenses.
+                put(&mut table, "time.reversals", true);
+                put(&mut table, "expense.reversals", true);
             }
             _ => {
                 put(&mut table, "base_url", self.url(vendor));
