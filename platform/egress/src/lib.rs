@@ -11,6 +11,7 @@ mod client_credentials;
 mod client_settings;
 mod correlation;
 mod problem;
+mod repeats;
 mod request;
 mod response;
 mod retry_after;

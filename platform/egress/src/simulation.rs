@@ -64,6 +64,15 @@ pub fn connect(wire: Option<Arc<dyn Wire>>) {
     WIRE.set(wire);
 }
 
+/// A client that sends nothing: within a simulation nothing leaves, and reading certificates for each client takes long.
+pub(crate) fn idle_client() -> Option<reqwest::Client> {
+    thread_local! {
+        static IDLE: std::cell::OnceCell<reqwest::Client> = const { std::cell::OnceCell::new() };
+    }
+    canonical_model::simulation::now()?;
+    Some(IDLE.with(|idle| idle.get_or_init(reqwest::Client::default).clone()))
+}
+
 pub(crate) fn wire() -> Option<Arc<dyn Wire>> {
     WIRE.with_borrow(Clone::clone)
 }

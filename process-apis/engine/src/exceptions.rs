@@ -141,6 +141,26 @@ pub(crate) async fn close(tx: &mut Tx, core: &Core, id: CanonicalId, state: Exce
     }
 }
 
+/// Closes the exceptions of items that are carried out together, with one statement; how many they were.
+pub(crate) async fn close_page(
+    tx: &mut Tx,
+    core: &Core,
+    page: (&str, &str, i64, &str, &str),
+    state: ExceptionState,
+) -> Result<usize> {
+    let sql = "UPDATE engine_exceptions SET state = $6, closed_ms = $7, work_ms = NULL, work_token = NULL
+        WHERE work_token = $1 AND process = $2 AND version = $3 AND resolution = $4 AND resolver = $5
+            AND item_key <> '' AND closed_ms IS NULL RETURNING *";
+    let (token, process, version, resolution, resolver) = page;
+    let mut values = args![token, process, version, resolution, resolver];
+    values.extend(args![word(&state)?, canonical_model::clock::now()]);
+    let rows = tx.all(sql, values).await?;
+    for row in &rows {
+        tell(tx, core, "exception.closed", &record(row)?).await?;
+    }
+    Ok(rows.len())
+}
+
 /// Tells what an exception is like now.
 pub(crate) async fn tell(tx: &mut Tx, core: &Core, kind: &str, record: &ExceptionRecord) -> Result<()> {
     let data = serde_json::to_value(record).unwrap_or_default();

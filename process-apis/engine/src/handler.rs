@@ -5,7 +5,7 @@ use std::future::Future;
 use canonical_model::{Resolution, Result};
 use futures_util::future::BoxFuture;
 
-use crate::{ItemContext, StepContext};
+use crate::{GroupContext, ItemContext, StepContext};
 
 /// A step or an undo: `async fn(&StepContext<Services>, &mut State) -> Result<()>`.
 pub trait StepFn<'a, St: 'a, Sv: 'a>: Send + Sync + 'static {
@@ -67,6 +67,32 @@ where
     }
 }
 
+/// What a person's decision about a page of items of one cause does: `async fn(&GroupContext<Services>, &[String],
+/// &Resolution) -> Result<()>`.
+pub trait GroupFn<'a, Sv: 'a>: Send + Sync + 'static {
+    /// What it returns.
+    type Run: Future<Output = Result<()>> + Send + 'a;
+    /// Calls it.
+    fn call(
+        &self,
+        ctx: &'a GroupContext<Sv>,
+        item_keys: &'a [String],
+        resolution: &'a Resolution,
+    ) -> Self::Run;
+}
+
+impl<'a, Sv: 'a, F, R> GroupFn<'a, Sv> for F
+where
+    F: Fn(&'a GroupContext<Sv>, &'a [String], &'a Resolution) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<()>> + Send + 'a,
+{
+    type Run = R;
+
+    fn call(&self, ctx: &'a GroupContext<Sv>, item_keys: &'a [String], resolution: &'a Resolution) -> R {
+        self(ctx, item_keys, resolution)
+    }
+}
+
 pub(crate) type Run<St, Sv> =
     Box<dyn for<'a> Fn(&'a StepContext<Sv>, &'a mut St) -> BoxFuture<'a, Result<()>> + Send + Sync>;
 
@@ -78,4 +104,10 @@ pub(crate) type OnSignal<St, Sv> = Box<
 
 pub(crate) type OnItem<Sv> = Box<
     dyn for<'a> Fn(&'a ItemContext<Sv>, &'a str, &'a Resolution) -> BoxFuture<'a, Result<()>> + Send + Sync,
+>;
+
+pub(crate) type OnGroup<Sv> = Box<
+    dyn for<'a> Fn(&'a GroupContext<Sv>, &'a [String], &'a Resolution) -> BoxFuture<'a, Result<()>>
+        + Send
+        + Sync,
 >;

@@ -89,3 +89,32 @@ impl<Sv: Send + Sync + 'static> ItemContext<Sv> {
         self.core.db.read(work).await
     }
 }
+
+/// What a process works with when a person has decided about many of its items at once: a page of those of one cause.
+pub struct GroupContext<Sv> {
+    pub(crate) services: Arc<Sv>,
+    pub(crate) decided_at: DateTime<Utc>,
+    pub(crate) pending: Pending,
+}
+
+impl<Sv: Send + Sync + 'static> GroupContext<Sv> {
+    /// What the process API gave to its engine.
+    #[must_use]
+    pub fn services(&self) -> &Sv {
+        &self.services
+    }
+
+    /// When it was decided.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.decided_at
+    }
+
+    /// Runs statements on the process's own tables in the transaction that closes the page's exceptions.
+    pub fn on_commit<F>(&self, work: F)
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<()>> + Send + 'static,
+    {
+        self.pending.with(|leavings| leavings.hooks.push(Box::new(work)));
+    }
+}

@@ -34,17 +34,18 @@ mod transition;
 mod view;
 mod work;
 
+pub use circuits::Circuits;
 pub use context::StepContext;
 pub use desk::Desk;
 pub use effect::{EffectCall, EffectsCall};
 pub use engine::{Engine, EngineBuilder};
 pub use fault::{Fault, FaultPlan, Point};
-pub use handler::{ItemFn, SignalFn, StepFn};
-pub use item::ItemContext;
+pub use handler::{GroupFn, ItemFn, SignalFn, StepFn};
+pub use item::{GroupContext, ItemContext};
 pub use pauses::PausedConnection;
 pub use pending::ItemException;
 pub use process::{AtRisk, OwnerRule, Process, State};
-pub use schema::{ENGINE_MIGRATION, MIGRATIONS, PAUSES_MIGRATION};
+pub use schema::{ENGINE_MIGRATION, GROUPS_MIGRATION, MIGRATIONS, PAUSES_MIGRATION};
 pub use settings::{EngineSettings, RetrySettings};
 pub use start::{InstanceRef, Start, Started};
 pub use view::{

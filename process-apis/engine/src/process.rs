@@ -8,9 +8,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::handler::{ItemFn, OnItem, OnSignal, Run, SignalFn, StepFn};
+use crate::handler::{GroupFn, ItemFn, OnGroup, OnItem, OnSignal, Run, SignalFn, StepFn};
 use crate::outline::{Outline, StepOutline};
-use crate::{ItemContext, StepContext};
+use crate::{GroupContext, ItemContext, StepContext};
 
 /// What a process knows, saved after each step.
 pub trait State: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
@@ -48,6 +48,7 @@ pub struct Process<St, Sv> {
     outline: Outline,
     steps: Vec<Step<St, Sv>>,
     on_item: Option<OnItem<Sv>>,
+    on_group: Option<OnGroup<Sv>>,
 }
 
 struct Step<St, Sv> {
@@ -83,6 +84,7 @@ impl<St: State, Sv: Send + Sync + 'static> Process<St, Sv> {
             },
             steps: Vec::new(),
             on_item: None,
+            on_group: None,
         }
     }
 
@@ -161,6 +163,16 @@ impl<St: State, Sv: Send + Sync + 'static> Process<St, Sv> {
         self
     }
 
+    /// What a person's decision about many raised items at once does, page by page with few statements. Where it fails the
+    /// page's items are handed in one by one, so it must leave what [`Process::on_item_resolution`] leaves.
+    #[must_use]
+    pub fn on_group_resolution(mut self, on_group: impl for<'a> GroupFn<'a, Sv>) -> Self {
+        self.on_group = Some(Box::new(move |ctx, keys, resolution| {
+            Box::pin(on_group.call(ctx, keys, resolution))
+        }));
+        self
+    }
+
     /// Who resolves exceptions of a code, and by when.
     #[must_use]
     pub fn owner(mut self, code: &'static str, rule: OwnerRule) -> Self {
@@ -218,6 +230,13 @@ pub(crate) trait AnyProcess<Sv>: Send + Sync {
         item_key: &'a str,
         resolution: &'a Resolution,
     ) -> BoxFuture<'a, Result<()>>;
+    /// Hands many items over at once, where the process takes them so.
+    fn on_group<'a>(
+        &'a self,
+        ctx: &'a GroupContext<Sv>,
+        item_keys: &'a [String],
+        resolution: &'a Resolution,
+    ) -> Option<BoxFuture<'a, Result<()>>>;
     /// Reads a state that a caller hands in, so that a malformed one is refused at once.
     fn describe(&self, state: &str) -> Result<Saved>;
 }
@@ -275,6 +294,17 @@ impl<St: State, Sv: Send + Sync + 'static> AnyProcess<Sv> for Process<St, Sv> {
                 Err(Failure::fault("items_not_resolvable", message))
             }),
         }
+    }
+
+    fn on_group<'a>(
+        &'a self,
+        ctx: &'a GroupContext<Sv>,
+        item_keys: &'a [String],
+        resolution: &'a Resolution,
+    ) -> Option<BoxFuture<'a, Result<()>>> {
+        self.on_group
+            .as_ref()
+            .map(|on_group| on_group(ctx, item_keys, resolution))
     }
 
     fn describe(&self, state: &str) -> Result<Saved> {

@@ -1,5 +1,6 @@
 //! Carrying out what people decided: in batches, in the background, however many exceptions a decision covers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,16 +10,16 @@ use canonical_model::{
 use futures_util::StreamExt;
 use persistence::{Row, Tx, args};
 
-use crate::ItemContext;
 use crate::core::{Core, millis};
 use crate::engine::Inner;
 use crate::exceptions;
 use crate::pending::{Leavings, Pending};
 use crate::transition::{self, direction, undo_places};
 use crate::work::{Work, json};
+use crate::{GroupContext, ItemContext};
 
 /// Exceptions taken at once.
-const BATCH: i64 = 200;
+const BATCH: i64 = 1000;
 /// Items handed to their process at the same time: their commits share fsyncs.
 const ITEMS_AT_ONCE: usize = 32;
 
@@ -39,6 +40,8 @@ struct Decision {
     version: i64,
     item_key: String,
     resolution: Resolution,
+    /// The resolution as it was written: one decision's are the same to the letter.
+    decided: String,
     resolver: String,
     tries: i64,
     token: String,
@@ -86,7 +89,11 @@ pub(crate) async fn batch<Sv: Send + Sync + 'static>(inner: &Arc<Inner<Sv>>) -> 
         .core
         .moved
         .send_modify(|count| *count = count.wrapping_add(1));
-    let items = futures_util::stream::iter(items).map(|decision| settle_item(inner, decision));
+    let mut one_by_one = Vec::new();
+    for page in pages(items) {
+        one_by_one.extend(settle_page(inner, page).await);
+    }
+    let items = futures_util::stream::iter(one_by_one).map(|decision| settle_item(inner, decision));
     items
         .buffer_unordered(ITEMS_AT_ONCE)
         .for_each(|()| async {})
@@ -123,6 +130,7 @@ fn decision(row: &Row) -> Result<Decision> {
         version: row.int("version")?,
         item_key: row.text("item_key")?,
         resolution: row.json("resolution")?,
+        decided: row.text("resolution")?,
         resolver: row.text("resolver")?,
         tries: row.int("work_tries")?,
         token: row.text("work_token")?,
@@ -262,6 +270,86 @@ async fn place(
     tx.execute(sql, values).await.map(|_| ())
 }
 
+/// Items by process and decision.
+fn pages(items: Vec<Decision>) -> Vec<Vec<Decision>> {
+    let mut pages: BTreeMap<(String, i64, String, String), Vec<Decision>> = BTreeMap::new();
+    for item in items {
+        let of = (
+            item.exception.process.clone(),
+            item.version,
+            item.decided.clone(),
+            item.resolver.clone(),
+        );
+        pages.entry(of).or_default().push(item);
+    }
+    pages.into_values().collect()
+}
+
+/// Hands items to their process at once, where it takes them so. Gives back those that have to be handed in one by one.
+async fn settle_page<Sv: Send + Sync + 'static>(
+    inner: &Arc<Inner<Sv>>,
+    page: Vec<Decision>,
+) -> Vec<Decision> {
+    let Some(first) = page.first().filter(|_| page.len() > 1) else {
+        return page;
+    };
+    let Some(process) = inner.process(&first.exception.process, first.version) else {
+        return page;
+    };
+    let ctx = GroupContext {
+        services: Arc::clone(&inner.services),
+        decided_at: canonical_model::clock::now(),
+        pending: Pending::default(),
+    };
+    let keys: Vec<String> = page.iter().map(|item| item.item_key.clone()).collect();
+    let Some(handed) = process.on_group(&ctx, &keys, &first.resolution) else {
+        return page;
+    };
+    let settled = match handed.await {
+        Ok(()) => close_page(&inner.core, first, page.len(), ctx.pending.take()).await,
+        Err(failure) => Err(failure),
+    };
+    match settled {
+        Ok(()) => Vec::new(),
+        Err(failure) => {
+            tracing::info!(items = page.len(), code = %failure.code, detail = failure.detail,
+                "a page of items could not be resolved at once");
+            page
+        }
+    }
+}
+
+async fn close_page(core: &Arc<Core>, of: &Decision, count: usize, leavings: Leavings) -> Result<()> {
+    let process = of.exception.process.clone();
+    let (token, decided, resolver) = (of.token.clone(), of.decided.clone(), of.resolver.clone());
+    let (version, state) = (of.version, closed_as(of.resolution.action));
+    let for_tx = Arc::clone(core);
+    core.db
+        .write(move |tx| {
+            Box::pin(async move {
+                let page = (
+                    token.as_str(),
+                    process.as_str(),
+                    version,
+                    decided.as_str(),
+                    resolver.as_str(),
+                );
+                if exceptions::close_page(tx, &for_tx, page, state).await? != count {
+                    return Err(crate::work::lease_lost());
+                }
+                transition::run_hooks(tx, leavings.hooks).await
+            })
+        })
+        .await
+}
+
+fn closed_as(action: ResolutionAction) -> ExceptionState {
+    match action {
+        ResolutionAction::Skip => ExceptionState::Skipped,
+        _ => ExceptionState::Resolved,
+    }
+}
+
 /// Hands an item to its process; what the process leaves commits with the end of the exception.
 async fn settle_item<Sv: Send + Sync + 'static>(inner: &Arc<Inner<Sv>>, decision: Decision) {
     let id = decision.exception.id;
@@ -297,10 +385,7 @@ async fn settle_item<Sv: Send + Sync + 'static>(inner: &Arc<Inner<Sv>>, decision
 async fn close_item(core: &Arc<Core>, decision: &Decision, leavings: Leavings) -> Result<()> {
     let (id, token) = (decision.exception.id, decision.token.clone());
     let correlation_id = decision.exception.correlation_id.clone();
-    let state = match decision.resolution.action {
-        ResolutionAction::Skip => ExceptionState::Skipped,
-        _ => ExceptionState::Resolved,
-    };
+    let state = closed_as(decision.resolution.action);
     let for_tx = Arc::clone(core);
     core.db
         .write(move |tx| {

@@ -3,13 +3,14 @@
 use persistence::Migration;
 
 /// What every process API's database begins with: the engine's tables and those it needs from persistence.
-pub const MIGRATIONS: [Migration; 6] = [
+pub const MIGRATIONS: [Migration; 7] = [
     persistence::outbox::MIGRATION,
     persistence::inbox::MIGRATION,
     persistence::idempotency::MIGRATION,
     persistence::cursors::MIGRATION,
     ENGINE_MIGRATION,
     PAUSES_MIGRATION,
+    GROUPS_MIGRATION,
 ];
 
 /// The engine's own tables.
@@ -135,4 +136,10 @@ CREATE INDEX engine_instances_waits_for ON engine_instances (waits_for, due_ms) 
 CREATE TABLE engine_pauses (
     connection TEXT PRIMARY KEY,
     pause TEXT NOT NULL)",
+};
+
+/// Finds the exceptions that are being carried out together.
+pub const GROUPS_MIGRATION: Migration = Migration {
+    name: "engine-groups-1",
+    sql: "CREATE INDEX engine_exceptions_token ON engine_exceptions (work_token) WHERE work_token IS NOT NULL",
 };

@@ -1,6 +1,6 @@
 //! How an engine works.
 
-use circuits::CircuitSettings;
+use circuits::{CircuitSettings, Circuits};
 use serde::Deserialize;
 
 /// How an engine works. The defaults suit a process API that calls vendors over the internet.
@@ -17,7 +17,7 @@ pub struct EngineSettings {
     pub step_timeout_ms: u64,
     /// How transient failures are retried.
     pub retry: RetrySettings,
-    /// When connections are paused, for the circuits that the process API makes its calls through.
+    /// When connections are paused.
     pub pauses: CircuitSettings,
 }
 
@@ -31,6 +31,14 @@ pub struct RetrySettings {
     pub max_ms: u64,
     /// Time from the first failure of a step to its last try; then it waits for a person.
     pub budget_ms: u64,
+}
+
+impl EngineSettings {
+    /// Circuits for the calls of a process API: for its clients of systems, and for its engine.
+    #[must_use]
+    pub fn circuits(&self) -> Circuits {
+        Circuits::new(self.pauses.clone())
+    }
 }
 
 impl Default for EngineSettings {

@@ -149,3 +149,34 @@ async fn an_answer_that_cannot_be_read_leaves_a_write_unknown_and_a_read_not() {
     });
     assert_eq!(outcomes, [Outcome::NotApplied, Outcome::Unknown]);
 }
+
+#[tokio::test]
+async fn repeats_are_a_share_of_all_calls() {
+    let peer = Peer::always(Reply::status(503)).await;
+    let client = peer.client();
+    for _ in 0..60 {
+        client.send(Request::get("/invoices")).await.unwrap();
+    }
+    // What was saved up, and one more for every ten calls.
+    let sent = peer.received().len();
+    assert!(
+        (60 + 10..=60 + 10 + 6).contains(&sent),
+        "{sent} requests for 60 calls"
+    );
+}
+
+#[tokio::test]
+async fn what_our_api_says_of_a_system_behind_it_is_not_asked_again() {
+    for (source, sent) in [("erp/main", 1), ("erp-system-api", 3)] {
+        let problem =
+            json!({"detail": "down", "code": "vendor_unavailable", "class": "transient", "source": source});
+        let peer = Peer::always(Reply::Whole(503, "", problem.to_string())).await;
+        let failure = peer
+            .client()
+            .call::<serde_json::Value>(Request::get("/v1/x"))
+            .await
+            .unwrap_err();
+        assert_eq!(failure.source.as_deref(), Some(source));
+        assert_eq!(peer.received().len(), sent, "{source}");
+    }
+}

@@ -1,15 +1,15 @@
 //! Items that wait for a person while their instance goes on.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use canonical_model::{
     Currency, ExceptionCause, ExceptionState, Failure, Money, Resolution, ResolutionAction, Result,
 };
 use persistence::{Database, Migration, args};
 use process_engine::{
-    AtRisk, Engine, ExceptionFilter, InstanceState, ItemContext, ItemException, MIGRATIONS, Process, State,
-    StepContext,
+    AtRisk, Engine, ExceptionFilter, GroupContext, InstanceState, ItemContext, ItemException, MIGRATIONS,
+    Process, State, StepContext,
 };
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +69,26 @@ async fn resolved(ctx: &ItemContext<World>, item_key: &str, resolution: &Resolut
             )
             .await
             .map(|_| ())
+        })
+    });
+    Ok(())
+}
+
+async fn all_resolved(
+    ctx: &GroupContext<World>,
+    item_keys: &[String],
+    resolution: &Resolution,
+) -> Result<()> {
+    assert_eq!(resolution.action, ResolutionAction::Retry);
+    if item_keys.len() < 1000 && item_keys.iter().any(|key| key.ends_with("line 7")) {
+        return Err(Failure::business("still_not_mapped", "one of them is not"));
+    }
+    let rows = item_keys.iter().map(|key| args![key, "queued"]).collect();
+    ctx.on_commit(move |tx| {
+        Box::pin(async move {
+            tx.insert("INSERT INTO lines (line, state)", rows, "")
+                .await
+                .map(|_| ())
         })
     });
     Ok(())
@@ -252,18 +272,48 @@ async fn fifty_thousand_exceptions_of_one_cause_are_marked_by_one_statement() {
         .resolve_group(cause, decide(ResolutionAction::Retry), "anna")
         .await
         .unwrap();
-    assert_eq!((decided, db.statistics().jobs - before.jobs), (50_000, 1));
+    let jobs = db.statistics().jobs - before.jobs;
+    assert_eq!((decided, jobs), (50_000, 1));
     assert!(began.elapsed() < WITHIN, "marking took {:?}", began.elapsed());
-    // Then a second of the background's work shows that it goes through them in batches.
-    let builder = Engine::builder(db.clone(), world, settings()).process(definition());
+    // The background goes through them page by page: to take a page and to close it is two transactions.
+    let (before, began) = (db.statistics(), Instant::now());
+    let process = definition().on_group_resolution(all_resolved);
+    let builder = Engine::builder(db.clone(), world, settings()).process(process);
     let working = builder.start().await.unwrap();
-    let mut cursor = working.events("", 1).await.unwrap().next_cursor;
-    while queued(&db).await < 400 {
-        cursor = working
-            .wait_for_events(&cursor, 1000, WITHIN)
-            .await
-            .unwrap()
-            .next_cursor;
+    while queued(&db).await < 50_000 {
+        assert!(began.elapsed() < WITHIN * 4, "{} of 50000", queued(&db).await);
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    let took = began.elapsed();
+    settled(&working).await;
+    let jobs = db.statistics().jobs - before.jobs;
+    assert!(jobs < 150, "{jobs} transactions in {took:?}");
+    assert!(working.exception_groups().await.unwrap().is_empty());
     working.stop().await;
+}
+
+#[tokio::test]
+async fn a_page_that_fails_is_resolved_one_by_one() {
+    for (_, db) in databases().await {
+        let world = Arc::new(World::default());
+        let process = definition().on_group_resolution(all_resolved);
+        let engine = engine(&db, &world, process).await;
+        let id = start(&engine, "posting", "batch-1", &Batch { lines: 20 }).await;
+        assert_eq!(rest(&engine, id).await.state, InstanceState::Done);
+        let cause = engine.exception_groups().await.unwrap()[0].cause.clone();
+        let again = async |cause: ExceptionCause, action| {
+            let decided = engine.resolve_group(cause, decide(action), "anna").await.unwrap();
+            settled(&engine).await;
+            decided
+        };
+        // Line 7 spoils the page, and only itself.
+        assert_eq!(again(cause, ResolutionAction::Retry).await, 20);
+        assert_eq!(queued(&db).await, 19);
+        let groups = engine.exception_groups().await.unwrap();
+        assert_eq!(
+            (groups[0].open, groups[0].cause.code.as_str()),
+            (1, "still_not_mapped")
+        );
+        engine.stop().await;
+    }
 }
