@@ -239,7 +239,7 @@ impl InProcess {
             Response = actix_web::dev::ServiceResponse<actix_web::body::BoxBody>,
             Error = actix_web::Error,
             InitError = (),
-        >,
+        > + use<S>,
     > {
         App::new()
             .app_data(web::Data::new(state))

@@ -144,6 +144,7 @@ pub fn by_hand<T: Resource>(
         settings,
         fetch,
         take,
+        noted: AtomicI64::new(i64::MIN / 2),
     });
     Arc::new(move || {
         let feed = Arc::clone(&feed);
@@ -174,6 +175,11 @@ impl<T: Resource> Feed<T> {
                 Ok(false) => {
                     failures = 0;
                     interval
+                }
+                // Not asked, as the system is down: asked again when somebody may find out whether it is back.
+                Err(failure) if failure.code == "connection_paused" => {
+                    tracing::debug!(feed = %self.name, %failure, "feed waits for its connection");
+                    Duration::from_millis(failure.retry_after_ms.unwrap_or(0)).max(interval)
                 }
                 Err(failure) => {
                     failures = failures.saturating_add(1);
