@@ -61,9 +61,10 @@ async fn open(settings: &Settings) -> anyhow::Result<Database> {
 pub async fn run(settings: &Settings) -> anyhow::Result<Running> {
     let database = open(settings).await?;
     let services = services(settings, database.clone())?;
-    let erp = services.erp.clone();
+    let (erp, circuits) = (services.erp.clone(), services.circuits.clone());
     let engine = Engine::builder(database.clone(), Arc::new(services), settings.engine.clone())
         .source("/process/invoice-to-cash")
+        .circuits(circuits)
         .around(|correlation_id, work| Box::pin(egress::with_correlation(correlation_id, work)))
         .process(invoice_feedback::definition())
         .process(payment_feedback::definition())
@@ -100,16 +101,22 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Running> {
     })
 }
 
-fn services(settings: &Settings, database: Database) -> anyhow::Result<Services> {
+/// What the steps work with.
+///
+/// # Errors
+/// The settings do not hold.
+pub fn services(settings: &Settings, database: Database) -> anyhow::Result<Services> {
     let identity = &settings.identity;
+    let circuits = settings.engine.circuits();
     let crm = identity.authorizer("crm-system-api", "records:read records:write")?;
     let erp = identity.authorizer("erp-system-api", "records:read")?;
     let control = identity.authorizer("control-process-api", "references:read")?;
     let insight = identity.authorizer("insight-process-api", "insight:read costs:read")?;
     Ok(Services {
+        circuits: circuits.clone(),
         database,
-        erp: SystemClient::new(SystemKind::Erp, &settings.systems.erp, erp)?,
-        crm: SystemClient::new(SystemKind::Crm, &settings.systems.crm, crm)?,
+        erp: SystemClient::new(SystemKind::Erp, &settings.systems.erp, erp)?.guarded_by(circuits.clone()),
+        crm: SystemClient::new(SystemKind::Crm, &settings.systems.crm, crm)?.guarded_by(circuits.clone()),
         control: ControlClient::new(&settings.processes.control, control)?,
         insight: InsightClient::new(&settings.processes.insight, insight)?,
         crm_connection: settings.routing.crm.as_str().into(),

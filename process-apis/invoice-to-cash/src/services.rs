@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use canonical_model::{Resource, SystemKind};
+use canonical_model::{Resource, Result, SystemKind, Verb};
 use persistence::Database;
 use process_client::{ControlClient, InsightClient};
-use process_engine::StepContext;
+use process_engine::{Circuits, StepContext};
 use system_client::{Remote, SystemClient};
 
 /// A step's context.
@@ -18,6 +18,8 @@ pub struct Services {
     pub erp: SystemClient,
     /// Where sales works.
     pub crm: SystemClient,
+    /// What keeps systems that are down from being called.
+    pub circuits: Circuits,
     /// This API's own database.
     pub database: Database,
     /// Cross-references.
@@ -42,6 +44,16 @@ impl Services {
     #[must_use]
     pub fn crm<T: Resource>(&self) -> Remote<T> {
         self.crm.collection(&self.crm_connection)
+    }
+
+    /// Whether the CRM declares a verb for a collection.
+    ///
+    /// # Errors
+    /// The CRM's system API does not answer.
+    pub async fn crm_can<T: Resource>(&self, verb: Verb) -> Result<bool> {
+        let detail = self.crm.connection(&self.crm_connection).await?;
+        let mut collections = detail.capabilities.collections.into_iter();
+        Ok(collections.any(|c| c.collection == T::PATH && c.support.has(verb)))
     }
 
     /// The CRM's connection as cross-references and messages say it, such as `crm/main`.

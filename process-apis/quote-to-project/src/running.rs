@@ -91,12 +91,17 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Running> {
     })
 }
 
-fn services(settings: &Settings, db: Database) -> anyhow::Result<Services> {
+/// What the steps work with.
+///
+/// # Errors
+/// The settings do not hold.
+pub fn services(settings: &Settings, db: Database) -> anyhow::Result<Services> {
+    let circuits = settings.engine.circuits();
     let system = |kind: SystemKind, address: &ClientSettings, connection: &str| -> anyhow::Result<System> {
         let authorizer = settings
             .identity
             .authorizer(system_client::audience(kind), SYSTEM_SCOPE)?;
-        let client = SystemClient::new(kind, address, authorizer)?;
+        let client = SystemClient::new(kind, address, authorizer)?.guarded_by(circuits.clone());
         Ok(System::new(kind, Arc::new(client), connection))
     };
     let (systems, routing) = (&settings.systems, &settings.routing);
@@ -112,6 +117,7 @@ fn services(settings: &Settings, db: Database) -> anyhow::Result<Services> {
         ownership: settings.ownership.load()?,
         deals: settings.deals.clone(),
         terms: settings.terms.clone(),
+        circuits: circuits.clone(),
         db,
         engine: Arc::new(OnceLock::new()),
     })
@@ -124,6 +130,7 @@ async fn start_engine(settings: &Settings, services: &Services) -> anyhow::Resul
         settings.engine.clone(),
     )
     .source("/process/quote-to-project")
+    .circuits(services.circuits.clone())
     .around(|correlation_id, work| Box::pin(egress::with_correlation(correlation_id, work)))
     .process(conversion::definition())
     .process(allocation::definition())

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use canonical_model::{Failure, Ownership, Result};
 use persistence::Database;
 use process_client::ControlClient;
-use process_engine::Engine;
+use process_engine::{Circuits, Engine};
 
 use crate::settings::{DealSettings, Routing, TermSettings};
 use crate::systems::System;
@@ -29,6 +29,8 @@ pub struct Services {
     pub deals: DealSettings,
     /// What holds for every contract of the firm.
     pub terms: TermSettings,
+    /// What keeps systems that are down from being called.
+    pub circuits: Circuits,
     /// This API's own database.
     pub db: Database,
     /// The engine that runs the steps: set once it is started.

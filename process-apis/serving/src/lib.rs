@@ -14,10 +14,10 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 pub use served::{Served, once};
 
-use handlers::{event, exception, exception_group, instance};
+use handlers::{event, exception, exception_group, instance, pause};
 
 /// Tags of the shared operations, for an API's contract.
-pub const TAGS: [(&str, &str); 3] = [
+pub const TAGS: [(&str, &str); 4] = [
     (
         "instances",
         "Running and ended processes, with their steps and effects.",
@@ -26,6 +26,7 @@ pub const TAGS: [(&str, &str); 3] = [
         "exceptions",
         "What waits for a person, and what people decide about it.",
     ),
+    ("pauses", "Connections that are down, and what waits for them."),
     ("events", "What happened, as a feed of CloudEvents."),
 ];
 
@@ -40,5 +41,6 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(exception::read::read)
         .service(exception::assign::assign)
         .service(exception::resolve::resolve)
+        .service(pause::list::list)
         .service(event::list::list);
 }

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use canonical_model::{Expense, Milestone, Resource, SystemKind, TimeEntry};
 use chassis::{Api, RunningApi};
-use chrono::Utc;
 use egress::ClientSettings;
 use persistence::Database;
 use process_client::{ControlClient, EventQuery, ProcessClient};
-use process_engine::{Desk, Engine};
+use process_engine::{Desk, Engine, EngineBuilder};
 use process_serving::Served;
 use process_serving::event_feed::{EventFollower, FetchEvents, TakeEvents, follow_events};
 use process_serving::feed::{FeedSettings, Fetch, Follower, Take, TakePage, follow, follow_pages};
@@ -77,7 +76,7 @@ pub async fn migrate(settings: &Settings) -> anyhow::Result<()> {
     open(settings).await.map(drop)
 }
 
-async fn open(settings: &Settings) -> anyhow::Result<Database> {
+pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Database> {
     let migrations: Vec<_> = process_engine::MIGRATIONS.into_iter().chain(MIGRATIONS).collect();
     Ok(Database::open(&settings.database, &migrations).await?)
 }
@@ -134,11 +133,12 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Running> {
 /// # Errors
 /// The settings name something that is not there.
 pub fn services(settings: &Settings, db: Database) -> anyhow::Result<Services> {
+    let circuits = settings.engine.circuits();
     let system = |kind: SystemKind, address: &ClientSettings| -> anyhow::Result<SystemClient> {
         let authorizer = settings
             .identity
             .authorizer(system_client::audience(kind), SYSTEM_SCOPE)?;
-        Ok(SystemClient::new(kind, address, authorizer)?)
+        Ok(SystemClient::new(kind, address, authorizer)?.guarded_by(circuits.clone()))
     };
     let (erp, psa) = (
         system(SystemKind::Erp, &settings.systems.erp)?,
@@ -153,23 +153,28 @@ pub fn services(settings: &Settings, db: Database) -> anyhow::Result<Services> {
         routing: settings.routing.clone(),
         posting: settings.posting.clone(),
         billing: settings.billing.clone(),
+        circuits: circuits.clone(),
         db,
         waiting: Arc::new(Notify::new()),
         engine: Arc::new(OnceLock::new()),
     })
 }
 
-async fn start_engine(settings: &Settings, services: &Arc<Services>) -> anyhow::Result<Engine<Services>> {
-    let engine = Engine::builder(services.db.clone(), Arc::clone(services), settings.engine.clone())
+/// The engine with this API's processes.
+pub(crate) fn engine(settings: &Settings, services: &Arc<Services>) -> EngineBuilder<Services> {
+    Engine::builder(services.db.clone(), Arc::clone(services), settings.engine.clone())
         .source("/process/time-to-invoice")
+        .circuits(services.circuits.clone())
         .around(|correlation_id, work| Box::pin(egress::with_correlation(correlation_id, work)))
         .process(posting::process::definition())
         .process(billing::process::definition())
         .process(reversal::process::definition())
         .process(correction::definition())
         .process(sweep::definition())
-        .start()
-        .await?;
+}
+
+async fn start_engine(settings: &Settings, services: &Arc<Services>) -> anyhow::Result<Engine<Services>> {
+    let engine = engine(settings, services).start().await?;
     // A step that needs the engine before this is set is tried again.
     let _first = services.engine.set(engine.clone());
     Ok(engine)
@@ -184,20 +189,12 @@ fn followers(
     let intake = &settings.intake;
     let time_entries = follow_work::<TimeEntry>(services, psa, &intake.time_entries)?;
     let expenses = follow_work::<Expense>(services, psa, &intake.expenses)?;
-    let (engine, connection) = (engine.clone(), psa.to_owned());
-    let take: Take<Milestone> = Arc::new(move |tx, change| {
-        let (engine, connection) = (engine.clone(), connection.clone());
-        Box::pin(async move {
-            billing::start::milestone_changed(&engine, tx, &connection, change, Utc::now()).await
-        })
-    });
-    let remote = services.systems.collection::<Milestone>(psa)?;
     let milestones = follow(
         services.db.clone(),
         feed_name::<Milestone>(psa),
         intake.milestones.clone(),
-        fetch(remote),
-        take,
+        fetch(services.systems.collection::<Milestone>(psa)?),
+        take_milestones(engine, psa),
     );
     let feeds = Feeds {
         time_entries: time_entries.waker(),
@@ -207,34 +204,50 @@ fn followers(
     Ok((vec![time_entries, expenses, milestones], feeds))
 }
 
+/// What takes milestones in.
+pub(crate) fn take_milestones(engine: &Engine<Services>, psa: &str) -> Take<Milestone> {
+    let (engine, connection) = (engine.clone(), psa.to_owned());
+    Arc::new(move |tx, change| {
+        let (engine, connection) = (engine.clone(), connection.clone());
+        Box::pin(async move {
+            let now = canonical_model::clock::now();
+            billing::start::milestone_changed(&engine, tx, &connection, change, now).await
+        })
+    })
+}
+
 fn follow_work<T: Source>(
     services: &Arc<Services>,
     psa: &str,
     settings: &FeedSettings,
 ) -> anyhow::Result<Follower> {
-    let (connection, waiting) = (psa.to_owned(), Arc::clone(&services.waiting));
-    let take: TakePage<T> = Arc::new(move |tx, changes| {
-        let (connection, waiting) = (connection.clone(), Arc::clone(&waiting));
-        Box::pin(async move {
-            tx.after_commit(move || waiting.notify_one());
-            intake::take_page(tx, &connection, changes).await
-        })
-    });
     let remote = services.systems.collection::<T>(psa)?;
     Ok(follow_pages(
         services.db.clone(),
         feed_name::<T>(psa),
         settings.clone(),
         fetch(remote),
-        take,
+        take_work(services, psa),
     ))
 }
 
-fn feed_name<T: Resource>(connection: &str) -> String {
+/// What takes time or expenses in.
+pub(crate) fn take_work<T: Source>(services: &Arc<Services>, psa: &str) -> TakePage<T> {
+    let (connection, waiting) = (psa.to_owned(), Arc::clone(&services.waiting));
+    Arc::new(move |tx, changes| {
+        let (connection, waiting) = (connection.clone(), Arc::clone(&waiting));
+        Box::pin(async move {
+            tx.after_commit(move || waiting.notify_one());
+            intake::take_page(tx, &connection, changes).await
+        })
+    })
+}
+
+pub(crate) fn feed_name<T: Resource>(connection: &str) -> String {
     format!("{connection} {}", T::PATH)
 }
 
-fn fetch<T: Resource>(remote: Remote<T>) -> Fetch<T> {
+pub(crate) fn fetch<T: Resource>(remote: Remote<T>) -> Fetch<T> {
     Arc::new(move |cursor, limit| {
         let remote = remote.clone();
         Box::pin(async move { remote.changes(cursor.as_deref(), limit).await })

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use canonical_model::{Failure, Result};
 use persistence::Database;
 use process_client::ControlClient;
-use process_engine::Engine;
+use process_engine::{Circuits, Engine};
 use tokio::sync::Notify;
 
 use crate::settings::{Billing, Posting, Routing};
@@ -24,6 +24,8 @@ pub struct Services {
     pub posting: Posting,
     /// When what is charged.
     pub billing: Billing,
+    /// What keeps systems that are down from being called.
+    pub circuits: Circuits,
     /// This API's own database.
     pub db: Database,
     /// Told when lines begin to wait.

@@ -13,6 +13,7 @@ pub use canonical_model::{
     Verb,
 };
 use canonical_model::{Resource, Result};
+use circuits::Circuits;
 pub use egress::ClientSettings;
 use egress::{Authorizer, HttpClient, Request, segment};
 
@@ -23,6 +24,7 @@ pub use remote::Remote;
 pub struct SystemClient {
     kind: SystemKind,
     http: HttpClient,
+    circuits: Option<Circuits>,
 }
 
 impl SystemClient {
@@ -32,7 +34,18 @@ impl SystemClient {
     /// Fault `invalid_egress_settings` when the address or the certificate file cannot be used.
     pub fn new(kind: SystemKind, settings: &ClientSettings, authorizer: Arc<dyn Authorizer>) -> Result<Self> {
         let http = HttpClient::new(settings.egress(audience(kind)))?.with_authorizer(authorizer);
-        Ok(Self { kind, http })
+        Ok(Self {
+            kind,
+            http,
+            circuits: None,
+        })
+    }
+
+    /// The same client, which calls a connection only while its circuit lets it.
+    #[must_use]
+    pub fn guarded_by(mut self, circuits: Circuits) -> Self {
+        self.circuits = Some(circuits);
+        self
     }
 
     /// Which kind of system this is.
@@ -72,7 +85,7 @@ impl SystemClient {
     /// The records of one kind in the connection of this name (`main`, not `erp/main`).
     #[must_use]
     pub fn collection<T: Resource>(&self, connection: &str) -> Remote<T> {
-        Remote::new(self.http.clone(), self.kind, connection)
+        Remote::new(self.http.clone(), self.circuits.clone(), self.kind, connection)
     }
 }
 

@@ -6,7 +6,9 @@ use canonical_model::{
     Changes, EffectKey, Failure, FindBy, Link, ListQuery, Page, Resource, Result, Sourced, SystemKind, Write,
     WriteResult, Written,
 };
+use circuits::{Circuits, News};
 use egress::{HttpClient, Request, segment};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -22,6 +24,7 @@ const MOST_PAGES: usize = 10_000;
 /// The records of one kind in one connection.
 pub struct Remote<T> {
     http: HttpClient,
+    circuits: Option<Circuits>,
     kind: SystemKind,
     connection: String,
     path: String,
@@ -32,6 +35,7 @@ impl<T> Clone for Remote<T> {
     fn clone(&self) -> Self {
         Self {
             http: self.http.clone(),
+            circuits: self.circuits.clone(),
             kind: self.kind,
             connection: self.connection.clone(),
             path: self.path.clone(),
@@ -56,9 +60,15 @@ struct Results {
 }
 
 impl<T: Resource> Remote<T> {
-    pub(crate) fn new(http: HttpClient, kind: SystemKind, connection: &str) -> Self {
+    pub(crate) fn new(
+        http: HttpClient,
+        circuits: Option<Circuits>,
+        kind: SystemKind,
+        connection: &str,
+    ) -> Self {
         Self {
             http,
+            circuits,
             kind,
             connection: format!("{}/{connection}", kind.word()),
             path: format!("/v1/connections/{}/{}", segment(connection), T::PATH),
@@ -90,7 +100,7 @@ impl<T: Resource> Remote<T> {
     /// Business where the connection cannot list, or does not apply a filter.
     pub async fn list(&self, query: &ListQuery) -> Result<Page<Sourced<T>>> {
         let request = Request::get(&self.path).template("/v1/connections/{connection}/{collection}");
-        self.http.call(with_query(request, query)).await
+        self.call(with_query(request, query), |_| News::Alive).await
     }
 
     /// All records that the query names, page by page.
@@ -123,7 +133,7 @@ impl<T: Resource> Remote<T> {
     pub async fn read(&self, id: &str) -> Result<Sourced<T>> {
         let request = Request::get(format!("{}/{}", self.path, segment(id)))
             .template("/v1/connections/{connection}/{collection}/{id}");
-        self.http.call(request).await
+        self.call(request, |_| News::Alive).await
     }
 
     /// The records that carry a value; none is an empty list.
@@ -135,7 +145,7 @@ impl<T: Resource> Remote<T> {
             .query("by", by.word())
             .query("value", value)
             .template("/v1/connections/{connection}/{collection}/matches");
-        self.http.call(request).await
+        self.call(request, |_| News::Alive).await
     }
 
     /// The record that a write under this key made, if there is one: settles an unknown outcome.
@@ -170,7 +180,7 @@ impl<T: Resource> Remote<T> {
             .query_opt("cursor", cursor)
             .query("limit", limit)
             .template("/v1/connections/{connection}/{collection}/changes");
-        self.http.call(request).await
+        self.call(request, |_| News::Alive).await
     }
 
     /// Writes one record.
@@ -224,6 +234,14 @@ impl<T: Resource> Remote<T> {
         Ok(results)
     }
 
+    async fn call<A: DeserializeOwned>(&self, request: Request, news: impl FnOnce(&A) -> News) -> Result<A> {
+        let call = self.http.call(request);
+        match &self.circuits {
+            Some(circuits) => circuits.call(&self.connection, call, news).await,
+            None => call.await,
+        }
+    }
+
     async fn send_writes(&self, writes: &[Write<T>]) -> Result<Vec<WriteResult>> {
         let request = Request::post_json(format!("{}/writes", self.path), &Writes { writes })
             .template("/v1/connections/{connection}/{collection}/writes");
@@ -244,7 +262,7 @@ impl<T: Resource> Remote<T> {
     ) -> Result<Vec<WriteResult>> {
         // The effect keys keep the writes single; this names the call.
         let request = request.header("idempotency-key", Uuid::now_v7().to_string());
-        let Results { results } = self.http.call(request).await?;
+        let Results { results } = self.call(request, news_of).await?;
         if results.iter().map(|result| &result.key).eq(keys) {
             return Ok(results);
         }
@@ -253,6 +271,22 @@ impl<T: Resource> Remote<T> {
             .at(self.connection.clone())
             .outcome_unknown())
     }
+}
+
+/// A batch of which nothing came through says that the system is down, where each of its failures does.
+fn news_of(answer: &Results) -> News {
+    let mut down = None;
+    for result in &answer.results {
+        let news = result.failure.as_ref().map(News::of);
+        let Some(News::Down(failure)) = news else {
+            return News::Alive;
+        };
+        let longer = |known: &Failure| failure.retry_after_ms > known.retry_after_ms;
+        if down.as_ref().is_none_or(longer) {
+            down = Some(failure);
+        }
+    }
+    down.map_or(News::Alive, News::Down)
 }
 
 fn single(results: Vec<WriteResult>) -> Result<Written> {

@@ -8,9 +8,14 @@
 //! later batch, under the same key, so it is posted once at most.
 //! Taken back: lines that are not in the books go back into the queue. Never taken back here: what is in them. A change in the PSA after posting is a case of its own.
 
+use std::sync::Arc;
+
 use canonical_model::{CanonicalId, Failure, Money, Resolution, ResolutionAction, Result};
-use process_engine::{AtRisk, ItemContext, OwnerRule, Process, State};
+use chrono::{DateTime, Utc};
+use persistence::{BoxFuture, Tx};
+use process_engine::{AtRisk, GroupContext, ItemContext, OwnerRule, Process, State};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 use crate::edits::Edits;
 use crate::services::Services;
@@ -68,7 +73,8 @@ pub fn definition() -> Process<Batch, Services> {
         .step("post_lines", steps::post_lines)
         .step("mark_in_psa", steps::mark_in_psa)
         .step("close_batch", steps::give_back)
-        .on_item_resolution(decide);
+        .on_item_resolution(decide)
+        .on_group_resolution(decide_all);
     with_owners(process)
 }
 
@@ -98,39 +104,62 @@ impl State for Batch {
 
 /// What a person decided about one line.
 async fn decide(ctx: &ItemContext<Services>, item: &str, resolution: &Resolution) -> Result<()> {
-    let id: CanonicalId = item.parse().map_err(|_| {
+    let waiting = &ctx.services().waiting;
+    ctx.on_commit(change(vec![line_id(item)?], resolution, ctx.now(), waiting)?);
+    Ok(())
+}
+
+/// What a person decided about many lines of one cause.
+async fn decide_all(ctx: &GroupContext<Services>, items: &[String], resolution: &Resolution) -> Result<()> {
+    let ids = items.iter().map(|item| line_id(item)).collect::<Result<_>>()?;
+    ctx.on_commit(change(ids, resolution, ctx.now(), &ctx.services().waiting)?);
+    Ok(())
+}
+
+fn line_id(item: &str) -> Result<CanonicalId> {
+    item.parse().map_err(|_| {
         Failure::fault(
             "item_unknown",
             format!("{item:?} is not the id of a posting line"),
         )
-    })?;
-    let (now, wake) = (ctx.now(), ctx.services().waiting.clone());
-    match resolution.action {
-        ResolutionAction::Retry => ctx.on_commit(move |tx| {
+    })
+}
+
+type Change = Box<dyn for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<()>> + Send>;
+
+/// What a decision does to lines.
+fn change(
+    ids: Vec<CanonicalId>,
+    resolution: &Resolution,
+    now: DateTime<Utc>,
+    waiting: &Arc<Notify>,
+) -> Result<Change> {
+    let wake = Arc::clone(waiting);
+    Ok(match resolution.action {
+        ResolutionAction::Retry => Box::new(move |tx| {
             Box::pin(async move {
                 tx.after_commit(move || wake.notify_one());
-                store::desk::requeue(tx, &[id], now).await.map(|_| ())
+                store::desk::requeue(tx, &ids, now).await.map(|_| ())
             })
         }),
-        ResolutionAction::Skip => ctx.on_commit(move |tx| {
-            Box::pin(async move { store::desk::skip(tx, &[id], now).await.map(|_| ()) })
-        }),
+        ResolutionAction::Skip => {
+            Box::new(move |tx| Box::pin(async move { store::desk::skip(tx, &ids, now).await.map(|_| ()) }))
+        }
         ResolutionAction::Answer => {
             let edits = Edits::of_answer(resolution.answer.as_ref())?;
-            ctx.on_commit(move |tx| {
+            Box::new(move |tx| {
                 Box::pin(async move {
                     tx.after_commit(move || wake.notify_one());
-                    store::desk::edit(tx, &[id], &edits, now).await.map(|_| ())
+                    store::desk::edit(tx, &ids, &edits, now).await.map(|_| ())
                 })
-            });
+            })
         }
         ResolutionAction::Compensate => {
             let message =
                 "a line that is not in the books has nothing to take back: retry, answer or skip it";
             return Err(Failure::business("nothing_to_compensate", message));
         }
-    }
-    Ok(())
+    })
 }
 
 const STEWARD: OwnerRule = OwnerRule {

@@ -6,15 +6,21 @@
 )]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use canonical_model::{Account, FailureClass, ListQuery, Outcome, SystemKind, Write};
+use circuits::Circuits;
 use egress::{BearerToken, ClientSettings};
 use serde_json::{Value, json};
 use system_client::{Remote, SystemClient};
 
 /// The accounts of an API that answers every call with this.
 fn accounts(answer: impl Fn(&Value) -> HttpResponse + Clone + Send + 'static) -> Remote<Account> {
+    client(answer).collection("main")
+}
+
+fn client(answer: impl Fn(&Value) -> HttpResponse + Clone + Send + 'static) -> SystemClient {
     let server = HttpServer::new(move || {
         let answer = answer.clone();
         let handler = move |body: web::Bytes| {
@@ -31,9 +37,7 @@ fn accounts(answer: impl Fn(&Value) -> HttpResponse + Clone + Send + 'static) ->
     let url = format!("http://{}", server.addrs().first().unwrap());
     actix_web::rt::spawn(server.run());
     let settings = ClientSettings::new(url.parse().unwrap());
-    SystemClient::new(SystemKind::Erp, &settings, Arc::new(BearerToken("t".into())))
-        .unwrap()
-        .collection("main")
+    SystemClient::new(SystemKind::Erp, &settings, Arc::new(BearerToken("t".into()))).unwrap()
 }
 
 fn writes(count: usize) -> Vec<Write<Account>> {
@@ -113,4 +117,50 @@ async fn a_key_that_several_records_carry_settles_nothing() {
         (failure.code.as_str(), failure.class),
         ("effect_key_not_unique", FailureClass::Fault)
     );
+}
+
+#[actix_web::test]
+async fn a_connection_that_is_down_is_not_asked_again_by_reads_nor_by_batches() {
+    let failure = json!({"class": "transient", "code": "vendor_unavailable", "message": "down", "outcome": "not_applied",
+        "source": "erp/main"});
+    let calls = Arc::new(AtomicUsize::new(0));
+    let (counter, in_batch) = (Arc::clone(&calls), failure.clone());
+    let client = client(move |body| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        match body["writes"].as_array() {
+            Some(writes) => {
+                let results: Vec<_> = writes
+                    .iter()
+                    .map(|write| json!({"key": write["key"], "failure": in_batch}))
+                    .collect();
+                HttpResponse::Ok().json(json!({"results": results}))
+            }
+            None => {
+                let mut problem = in_batch.clone();
+                problem["detail"] = problem["message"].take();
+                HttpResponse::ServiceUnavailable().json(problem)
+            }
+        }
+    });
+    let circuits = Circuits::default();
+    let guarded = client.clone().guarded_by(circuits.clone());
+    let accounts: Remote<Account> = guarded.collection("main");
+    assert_eq!(accounts.read("1").await.unwrap_err().code, "vendor_unavailable");
+    let results = accounts.write_all(&writes(3)).await.unwrap();
+    assert_eq!(results.len(), 3);
+    assert_eq!(accounts.changes(None, 10).await.unwrap_err().code, "vendor_unavailable");
+    let asked = calls.load(Ordering::SeqCst);
+    for failure in [
+        accounts.read("1").await.unwrap_err(),
+        accounts.write_all(&writes(3)).await.unwrap_err(),
+        accounts.changes(None, 10).await.unwrap_err(),
+    ] {
+        assert_eq!(
+            (failure.code.as_str(), failure.source.as_deref(), failure.outcome),
+            ("connection_paused", Some("erp/main"), Outcome::NotApplied)
+        );
+    }
+    assert_eq!(calls.load(Ordering::SeqCst), asked);
+    let others: Remote<Account> = guarded.collection("americas");
+    assert_eq!(others.read("1").await.unwrap_err().code, "vendor_unavailable");
 }

@@ -70,7 +70,11 @@ fn classify(response: &Response, entries: &[Refused], what: &str, settings: &Set
                 .unwrap_or(settings.limits.retry_after_ms);
             Failure::transient("vendor_limit_reached", told).retry_after_ms(pause)
         }
-        500..=599 => Failure::transient("vendor_unavailable", told).outcome_unknown(),
+        500..=599 => {
+            let mut failure = Failure::transient("vendor_unavailable", told).outcome_unknown();
+            failure.retry_after_ms = response.retry_after_ms();
+            failure
+        }
         _ => Failure::fault("unexpected_answer", told).outcome_unknown(),
     }
 }

@@ -74,6 +74,9 @@ impl Judge<'_> {
                 format!("NetSuite answered status {status} at {what} without saying why"),
             ),
         };
+        if failure.is_transient() && failure.retry_after_ms.is_none() {
+            failure.retry_after_ms = answer.retry_after_ms();
+        }
         // A server that failed may have written first; one that refused has not.
         if answer.kind == Kind::Write && !answer.status.is_client_error() {
             failure.outcome = Outcome::Unknown;

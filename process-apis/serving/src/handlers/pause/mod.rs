@@ -1,0 +1,3 @@
+//! Connections that are paused.
+
+pub(crate) mod list;
