@@ -237,7 +237,9 @@ impl Development {
     fn put_callees(&self, table: &mut Table, binary: &str) {
         let systems: &[&str] = match binary {
             "quote-to-project-process-api" => &["crm", "erp", "psa"],
-            "time-to-invoice-process-api" | "insight-process-api" => &["erp", "psa"],
+            "time-to-invoice-process-api" | "insight-process-api" | "control-process-api" => {
+                &["erp", "psa"]
+            }
             "invoice-to-cash-process-api" => &["crm", "erp"],
             _ => &[],
         };
@@ -306,6 +308,10 @@ impl Development {
                 ("billing.interval_ms", 1_000),
             ],
             "insight-process-api" => &[("costs.refresh_s", 5)],
+            "control-process-api" => &[
+                ("reconciliation.interval_ms", 200),
+                ("reconciliation.settle_s", 2),
+            ],
             _ => &[],
         };
         for (key, value) in feeds {

@@ -77,7 +77,7 @@ pub(crate) async fn every_entry_is_posted_once(world: &World, workspace_id: &str
 }
 
 /// Hours as a number or as `7:30`.
-fn minutes(hours: &Value) -> i64 {
+pub(crate) fn minutes(hours: &Value) -> i64 {
     let told = text(hours);
     let minutes = match told.split_once(':') {
         Some((h, m)) => h.parse::<Decimal>().unwrap() * Decimal::from(60) + m.parse::<Decimal>().unwrap(),

@@ -20,4 +20,5 @@ mod lost_answers;
 mod milestones;
 mod notices;
 mod processes;
+mod reconciliation;
 mod world;

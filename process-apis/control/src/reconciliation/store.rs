@@ -61,6 +61,7 @@ pub const MIGRATION: Migration = Migration {
             held TEXT NOT NULL,
             outcome TEXT NOT NULL,
             PRIMARY KEY (run_id, kind, side, record));
+          CREATE INDEX reconciliation_records_alike ON reconciliation_records (project_code, minutes, run_id) WHERE side = 'erp';
           CREATE INDEX reconciliation_records_candidates ON reconciliation_records (run_id) WHERE outcome = 'candidate';
           CREATE INDEX reconciliation_records_item ON reconciliation_records (run_id, kind, item);
           CREATE INDEX reconciliation_records_posting ON reconciliation_records (posting, run_id) WHERE posting IS NOT NULL;
@@ -455,7 +456,7 @@ pub(crate) async fn tie(tx: &mut Tx, run: CanonicalId) -> Result<()> {
 }
 
 const ITEMS: &str = "SELECT kind, item, side, held FROM reconciliation_records
-    WHERE run_id = $1 AND (kind > $2 OR (kind = $2 AND item > $3)) ORDER BY kind, item, record LIMIT $4";
+    WHERE run_id = $1 AND (kind, item) > ($2, $3) ORDER BY kind, item LIMIT $4";
 
 /// The next items behind one, each with its key; none at the end.
 pub(crate) async fn items(
@@ -472,7 +473,7 @@ pub(crate) async fn items(
 pub(crate) const CANDIDATE: &str = "candidate";
 
 const CANDIDATES: &str = "SELECT kind, item, side, held FROM reconciliation_records
-    WHERE run_id = $1 AND outcome = 'candidate' ORDER BY kind, item, record LIMIT $2";
+    WHERE run_id = $1 AND outcome = 'candidate' ORDER BY kind, item LIMIT $2";
 
 /// Items that seem to differ, each with its key; none when all were looked at again.
 pub(crate) async fn candidates(tx: &mut Tx, run: CanonicalId, limit: i64) -> Result<Vec<(String, Item)>> {
