@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 
-.PHONY: help run demo-reset test check fmt openapi clients contract-test bench
+.PHONY: help run demo-reset test check fmt openapi clients contract-test prove-kills bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -34,6 +34,11 @@ clients: ## third-party client libraries against the twins
 
 contract-test: ## Schemathesis over every contract
 	tests/contracts/run
+
+# Built as `make test` builds it: what is there is not built again.
+prove-kills: ## kill -9 the binaries under load, then compare what the vendors hold (KILLS=20 ENTRIES=500 SEED=n)
+	$(CARGO) build --workspace --bins --tests --locked
+	target/debug/prove-kills --kills $(or $(KILLS),20) --entries $(or $(ENTRIES),500) $(if $(SEED),--seed $(SEED))
 
 bench: ## how fast the engine is on this machine
 	$(CARGO) run --release --locked -p process-engine --example throughput
