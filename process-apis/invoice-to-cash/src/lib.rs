@@ -15,6 +15,6 @@ mod state;
 pub mod turns;
 
 pub use routes::{contract, routes};
-pub use running::{Running, migrate, run};
+pub use running::{Running, migrate, run, services};
 pub use settings::Settings;
 pub use state::InvoiceToCash;

@@ -20,7 +20,7 @@ pub mod systems;
 pub mod unreadable;
 
 pub use routes::{contract, routes};
-pub use running::{Running, migrate, run};
+pub use running::{Running, migrate, run, services};
 pub use services::Services;
 pub use settings::Settings;
 pub use state::QuoteToProject;

@@ -1,5 +1,14 @@
 //! The API as it is started, without the systems behind it; the loop itself is played in `tests/` of the workspace.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test ends where it fails, in its helpers too"
+)]
+
+mod faults;
+mod world;
+
 use canonical_model::{Accepted, CanonicalId};
 use invoice_to_cash_process_api::{Settings, contract, run, turns};
 use serde_json::json;

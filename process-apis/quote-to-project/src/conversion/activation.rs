@@ -33,7 +33,21 @@ pub(super) async fn tell_crm(ctx: &Ctx, state: &mut Conversion) -> Result<()> {
     write_project_state(ctx, state, "active").await
 }
 
+/// What the deal shows decides: the step that tells the CRM may have been given up after its write had got through, so
+/// this is the undo of the step before it.
 pub(super) async fn tell_crm_it_was_withdrawn(ctx: &Ctx, state: &mut Conversion) -> Result<()> {
+    let crm = ctx.services().crm.at(&state.connection);
+    let deal = crm
+        .collection::<Opportunity>()
+        .read(&state.opportunity_id)
+        .await?;
+    let shows_ours = match (&deal.data.project, state.psa_project()) {
+        (Some(shown), Ok(ours)) => shown.id == ours,
+        _ => false,
+    };
+    if !shows_ours {
+        return Ok(());
+    }
     write_project_state(ctx, state, "withdrawn").await
 }
 

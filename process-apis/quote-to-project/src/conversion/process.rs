@@ -179,8 +179,8 @@ pub fn definition() -> Process<Conversion, Services> {
         .step("activate_in_psa", activation::activate_in_psa)
         .step("activate_in_erp", activation::activate_in_erp)
         .step("announce", activation::announce)
-        .step("tell_crm", activation::tell_crm)
         .undo(activation::tell_crm_it_was_withdrawn)
+        .step("tell_crm", activation::tell_crm)
         .step("link_deal_in_crm", activation::link_deal_in_crm);
     owners::for_conversion(process)
 }
