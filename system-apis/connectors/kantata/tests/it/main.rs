@@ -11,3 +11,4 @@ mod conformance;
 mod cycle;
 mod failures;
 mod lost_answers;
+mod page_shift;

@@ -10,6 +10,7 @@ mod conformance;
 mod failures;
 mod lost_answers;
 mod mapping;
+mod page_shift;
 mod reversals;
 
 use std::path::PathBuf;

@@ -11,3 +11,4 @@ mod failures;
 mod lost_answers;
 mod mapping;
 mod org;
+mod page_shift;
