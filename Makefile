@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 
-.PHONY: help run demo-reset test check fmt openapi clients contract-test prove-kills bench
+.PHONY: help run demo-reset test check fmt openapi clients contract-test prove-kills prove-outage prove-group bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -39,6 +39,12 @@ contract-test: ## Schemathesis over every contract
 prove-kills: ## kill -9 the binaries under load, then compare what the vendors hold (KILLS=20 ENTRIES=500 SEED=n)
 	$(CARGO) build --workspace --bins --tests --locked
 	target/debug/prove-kills --kills $(or $(KILLS),20) --entries $(or $(ENTRIES),500) $(if $(SEED),--seed $(SEED))
+
+prove-outage: ## the ERP down under load: calls in vain, and how soon all is done (MINUTES=10)
+	OUTAGE_SECONDS=$$(( $(or $(MINUTES),1) * 60 )) $(CARGO) test --locked -p end-to-end --test it -- --nocapture outage::
+
+prove-group: ## many entries that wait for one mapping: one group, one fix, each posted once (ENTRIES=50000)
+	GROUP_ENTRIES=$(or $(ENTRIES),5000) $(CARGO) test --locked -p end-to-end --test it -- --nocapture groups::
 
 bench: ## how fast the engine is on this machine
 	$(CARGO) run --release --locked -p process-engine --example throughput

@@ -267,7 +267,7 @@ impl Bad {
 }
 
 /// A project that finance has under a code, which Fairlead did not make; gives its id.
-async fn job(world: &World, like: &Project, code: &str) -> String {
+pub(crate) async fn job(world: &World, like: &Project, code: &str) -> String {
     let like = world.erp(&format!("job/{}", like.job_id)).await;
     let record = json!({"code": code, "name": code, "account": {"id": like["parent"]["id"]}, "legal_entity": {"id": "3"},
         "billing_method": "time_and_materials", "currency": "EUR", "status": "active"});

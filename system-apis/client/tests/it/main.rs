@@ -137,7 +137,8 @@ async fn a_connection_that_is_down_is_not_asked_again_by_reads_nor_by_batches() 
             }
             None => {
                 let mut problem = in_batch.clone();
-                problem["detail"] = problem["message"].take();
+                let told = problem.as_object_mut().unwrap().remove("message");
+                problem["detail"] = told.unwrap();
                 HttpResponse::ServiceUnavailable().json(problem)
             }
         }

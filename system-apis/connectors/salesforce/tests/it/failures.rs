@@ -96,6 +96,32 @@ async fn an_expired_session_is_renewed_once_without_being_noticed() {
 }
 
 #[actix_web::test]
+async fn fifty_calls_at_once_on_an_expired_session_sign_in_once() {
+    let org = Org::with(SalesforceSettings::default(), |settings| {
+        settings.limits.max_concurrent = 25;
+    })
+    .await;
+    let id = org.account("before").await.id;
+    org.pass_hours(3);
+    let counted = |path: &str, ms: u64| json!({"path": path, "fault": {"kind": "latency", "ms": ms}});
+    org.faults(json!([
+        counted("services/oauth2/token", 100),
+        counted("services/data", 100)
+    ]))
+    .await;
+    let reads = (0..50).map(|_| org.crm.accounts().read(&id));
+    for read in futures_util::future::join_all(reads).await {
+        assert_eq!(read.unwrap().id, id);
+    }
+    let fired = org.fired().await;
+    assert_eq!(fired[0], 1, "one sign-in for all");
+    assert_eq!(
+        fired[1], 100,
+        "each call met the expired session, and was made once more"
+    );
+}
+
+#[actix_web::test]
 async fn one_refused_record_takes_no_other_with_it() {
     let org = Org::start().await;
     let owner = org.account("owner").await.id;

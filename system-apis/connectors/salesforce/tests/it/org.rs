@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use canonical_model::{
     Account, Assignment, AssignmentState, BillingMethod, Contact, Contract, Currency, EffectKey, Invoice,
@@ -19,17 +20,19 @@ pub(crate) struct Org {
     pub(crate) crm: Salesforce,
     pub(crate) settings: Settings,
     twin: Arc<Twin>,
+    hours: Arc<AtomicI64>,
     running: RunningTwin,
     http: reqwest::Client,
     _secret: tempfile::NamedTempFile,
 }
 
 /// Each reading is a few milliseconds after the one before, so that the org's stamps tell writes apart.
-fn ticking_clock() -> Clock {
-    let ticks = std::sync::atomic::AtomicI64::new(0);
+fn ticking_clock(hours: Arc<AtomicI64>) -> Clock {
+    let ticks = AtomicI64::new(0);
     Arc::new(move || {
-        let tick = ticks.fetch_add(5, std::sync::atomic::Ordering::Relaxed);
-        chrono::Utc::now() + chrono::Duration::milliseconds(tick)
+        let tick = ticks.fetch_add(5, Ordering::Relaxed);
+        let later = chrono::Duration::hours(hours.load(Ordering::Relaxed));
+        chrono::Utc::now() + later + chrono::Duration::milliseconds(tick)
     })
 }
 
@@ -51,7 +54,8 @@ impl Org {
     }
 
     pub(crate) async fn with(org: SalesforceSettings, change: impl FnOnce(&mut Settings)) -> Self {
-        let twin = Twin::new(Store::in_memory(ticking_clock()), org);
+        let hours = Arc::<AtomicI64>::default();
+        let twin = Twin::new(Store::in_memory(ticking_clock(Arc::clone(&hours))), org);
         let running = serve(Arc::<Twin>::clone(&twin), 0).unwrap();
         let (file, client_secret) = secret("fairlead-development-secret");
         let auth = Auth::ClientCredentials {
@@ -66,6 +70,7 @@ impl Org {
             crm,
             settings,
             twin,
+            hours,
             running,
             http: http(),
             _secret: file,
@@ -74,6 +79,11 @@ impl Org {
 
     pub(crate) fn base_url(&self) -> &str {
         &self.running.base_url
+    }
+
+    /// Time passes in the org.
+    pub(crate) fn pass_hours(&self, hours: i64) {
+        self.hours.fetch_add(hours, Ordering::Relaxed);
     }
 
     pub(crate) async fn faults(&self, rules: Value) {
