@@ -5,9 +5,10 @@ use canonical_model::{BillingRunRequest, ReferenceMapping};
 use chrono::Utc;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use vendor_twins::firm::Tryton;
 use vendor_twins::openid::development_secret;
 
-use crate::Development;
+use crate::{Development, Erp};
 
 /// The firm's own programs at the platform.
 pub struct Finance {
@@ -71,11 +72,45 @@ impl Finance {
         let mappings: Mappings = toml::from_str(include_str!("../../config/development/mappings.toml"))?;
         let token = self.token("control-process-api", "mappings:write").await?;
         let url = format!("{}/v1/mappings", self.set_up.url("control-process-api"));
-        for mapping in &mappings.mapping {
+        let mappings = self.as_the_systems_write_them(mappings.mapping)?;
+        for mapping in &mappings {
             let request = self.http.put(&url).bearer_auth(&token).json(mapping);
             checked(request, "a mapping").await?;
         }
-        Ok(mappings.mapping.len())
+        Ok(mappings.len())
+    }
+
+    /// The file tells the ids of the NetSuite twin; another ERP has its own.
+    fn as_the_systems_write_them(
+        &self,
+        mappings: Vec<ReferenceMapping>,
+    ) -> anyhow::Result<Vec<ReferenceMapping>> {
+        let Erp::Tryton(installation) = self.set_up.erp() else {
+            return Ok(mappings);
+        };
+        let mut translated = Vec::new();
+        for mapping in mappings {
+            if mapping.connection == "erp/main" {
+                translated.extend(installation.translated(&mapping)?);
+            } else {
+                translated.push(mapping);
+            }
+        }
+        Ok(translated)
+    }
+
+    /// The ERP's finance people, where the ERP is a real Tryton.
+    ///
+    /// # Errors
+    /// The person's password cannot be read.
+    pub fn at_tryton(&self) -> anyhow::Result<Option<Tryton>> {
+        match self.set_up.erp() {
+            Erp::NetSuite => Ok(None),
+            Erp::Tryton(installation) => {
+                let address = installation.finance(&self.set_up.url("tryton"))?;
+                Ok(Some(Tryton::at(address)?))
+            }
+        }
     }
 
     /// Lets a client's person sign in at the portal for the account of a project.

@@ -1,13 +1,15 @@
-//! `fairlead demo`: the twins, every API, and one deal from won to paid; then it stays up.
+//! `fairlead demo`: the twins (with `--tryton`, a real ERP among them), every API, and one deal from won to paid; then it stays up.
 
 use std::io::Write;
 
 use anyhow::Context;
 use chrono::Utc;
+use rust_decimal::Decimal;
 use vendor_twins::firm::{Addresses, Credentials};
 use vendor_twins::run_all;
 
-use crate::{Development, Finance, Platform, Story, deals};
+use crate::tryton::FINANCE;
+use crate::{Development, Erp, Finance, Platform, Story, Told, TrytonServer, deals};
 
 /// People of the development firm, and what each may do.
 const SIGN_INS: [(&str, &str); 7] = [
@@ -43,8 +45,9 @@ pub async fn demo(set_up: &Development, play: bool) -> anyhow::Result<()> {
     set_up.write()?;
     let twins =
         run_all(set_up.twins()).context("the twins cannot be started; is `make run` running already?")?;
+    let tryton = start_tryton(set_up).await?;
     let platform = Platform::start(|binary| set_up.table(binary)).await?;
-    print_addresses(&platform, twins.addresses())?;
+    print_addresses(set_up, &platform, twins.addresses())?;
     let finance = Finance::new(set_up)?;
     let played = tokio::select! {
         played = prepare_and_play(set_up, &finance, play) => played,
@@ -59,7 +62,21 @@ pub async fn demo(set_up: &Development, play: bool) -> anyhow::Result<()> {
     line("\nStopping.")?;
     platform.stop().await;
     twins.stop().await;
+    if let Some(tryton) = tryton {
+        tryton.stop().await?;
+    }
     played
+}
+
+async fn start_tryton(set_up: &Development) -> anyhow::Result<Option<TrytonServer>> {
+    match set_up.erp() {
+        Erp::NetSuite => Ok(None),
+        Erp::Tryton(installation) => {
+            let data = set_up.data().join("tryton");
+            let server = TrytonServer::start(installation, &data, set_up.port("tryton")).await?;
+            Ok(Some(server))
+        }
+    }
 }
 
 async fn prepare_and_play(set_up: &Development, finance: &Finance, play: bool) -> anyhow::Result<()> {
@@ -76,7 +93,53 @@ async fn prepare_and_play(set_up: &Development, finance: &Finance, play: bool) -
     finance
         .connect_client(&told.project_code, CLIENT.0, CLIENT.1)
         .await?;
-    Ok(())
+    print_ledger(set_up, finance, &told).await
+}
+
+/// The deal in Tryton's own books, as finance reads them there.
+async fn print_ledger(set_up: &Development, finance: &Finance, told: &Told) -> anyhow::Result<()> {
+    let (Erp::Tryton(installation), Some(tryton)) = (set_up.erp(), finance.at_tryton()?) else {
+        return Ok(());
+    };
+    line("\nIn Tryton's own books:\n")?;
+    let (mut debits, mut credits) = (Decimal::ZERO, Decimal::ZERO);
+    for (code, balance) in tryton.trial_balance().await? {
+        line(&format!(
+            "  {code:<7} {:<38} {:>14} {:>14}",
+            balance.account, balance.debit, balance.credit
+        ))?;
+        debits += balance.debit;
+        credits += balance.credit;
+    }
+    let verdict = if debits == credits {
+        "in balance"
+    } else {
+        "OUT OF BALANCE"
+    };
+    line(&format!(
+        "  {:<46} {debits:>14} {credits:>14}  {verdict}\n",
+        "sum of debits, of credits"
+    ))?;
+    for invoice in tryton.invoices(&told.customer_id).await? {
+        line(&format!(
+            "  invoice {} over {} {} is {}; still to be paid: {}",
+            invoice.number.unwrap_or_default(),
+            invoice.total,
+            invoice.currency,
+            invoice.state,
+            invoice.to_pay
+        ))?;
+    }
+    let client = match installation.pages() {
+        Some(_) => "in a browser",
+        None => "with Tryton's desktop client",
+    };
+    line(&format!(
+        "\nLook at it {client}: {}, database {}, user {FINANCE}, password in {}",
+        set_up.url("tryton"),
+        installation.database(),
+        installation.password_file(FINANCE).display()
+    ))
 }
 
 /// Where the firm's people find the twins, and how they sign in there.
@@ -90,7 +153,11 @@ pub fn addresses(set_up: &Development) -> Addresses {
     }
 }
 
-fn print_addresses(platform: &Platform, twins: Vec<(&'static str, &str)>) -> anyhow::Result<()> {
+fn print_addresses(
+    set_up: &Development,
+    platform: &Platform,
+    twins: Vec<(&'static str, &str)>,
+) -> anyhow::Result<()> {
     line("Fairlead, with emulated vendors. Contracts and documentation are at /docs/ of each API.\n")?;
     for (name, address) in platform.addresses() {
         line(&format!("  {name:<36} {address}"))?;
@@ -98,6 +165,13 @@ fn print_addresses(platform: &Platform, twins: Vec<(&'static str, &str)>) -> any
     line("")?;
     for (name, address) in twins {
         line(&format!("  twin {name:<31} {address}"))?;
+    }
+    if let Erp::Tryton(_) = set_up.erp() {
+        line(&format!(
+            "  {:<36} {}",
+            "Tryton, a real ERP",
+            set_up.url("tryton")
+        ))?;
     }
     line("\nSign in at the pages with one of these (no password):\n")?;
     for (email, what) in SIGN_INS {

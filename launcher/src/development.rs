@@ -14,6 +14,8 @@ use vendor_twins::netsuite::DEVELOPMENT_PRIVATE_KEY_PEM;
 use vendor_twins::openid::development_secret;
 use vendor_twins::{Place, TwinsSettings};
 
+use crate::tryton::Installation;
+
 /// The binaries of the product, in the order in which they are started, with their development ports.
 pub const BINARIES: [(&str, u16); 12] = [
     ("crm-system-api", 8121),
@@ -38,12 +40,27 @@ const TWINS: [(&str, u16); 4] = [
     ("openid", 8290),
 ];
 
+/// Login of the integration at Tryton.
+const INTEGRATION: &str = "fairlead";
+
+/// The port of a Tryton beside the twins.
+const TRYTON: (&str, u16) = ("tryton", 8204);
+
 /// Ports for tests: as many slots as there may be worlds at once, each with room for all that listens in one.
 const FIRST_PORT: u16 = 10_000;
 const SLOT: u16 = 32;
 const SLOTS: u32 = 600;
 const LAST_PORT: u16 = 30_000;
 static ASKED: AtomicU32 = AtomicU32::new(0);
+
+/// Where the firm's books are.
+#[derive(Debug, Clone)]
+pub enum Erp {
+    /// The NetSuite twin.
+    NetSuite,
+    /// A real Tryton.
+    Tryton(Installation),
+}
 
 /// The development set-up of one installation.
 #[derive(Debug, Clone)]
@@ -53,18 +70,25 @@ pub struct Development {
     quick: bool,
     /// URL of a PostgreSQL server, and with what the names of our schemas begin.
     database: Option<(String, String)>,
+    erp: Erp,
+    /// Where the platform finds Tryton, when that is not where it listens.
+    tryton_behind: Option<String>,
+    crm_in_tryton: bool,
 }
 
 impl Development {
     /// On the well-known ports, with everything it keeps under `data`.
     #[must_use]
     pub fn at(data: &Path) -> Self {
-        let ports = BINARIES.into_iter().chain(TWINS).collect();
+        let ports = BINARIES.into_iter().chain(TWINS).chain([TRYTON]).collect();
         Self {
             data: data.to_owned(),
             ports,
             quick: true,
             database: None,
+            erp: Erp::NetSuite,
+            tryton_behind: None,
+            crm_in_tryton: false,
         }
     }
 
@@ -84,6 +108,7 @@ impl Development {
         let held = BINARIES
             .into_iter()
             .chain(TWINS)
+            .chain([TRYTON])
             .map(|(name, _)| Ok((name, free.next().context("no port is free")?)))
             .collect::<anyhow::Result<Vec<_>>>()?;
         let ports = held
@@ -95,6 +120,9 @@ impl Development {
             ports,
             quick: true,
             database: None,
+            erp: Erp::NetSuite,
+            tryton_behind: None,
+            crm_in_tryton: false,
         })
     }
 
@@ -103,6 +131,39 @@ impl Development {
     pub fn on_postgres(mut self, url: &str, prefix: &str) -> Self {
         self.database = Some((url.to_owned(), prefix.to_owned()));
         self
+    }
+
+    /// The same with the books in a real Tryton instead of the NetSuite twin.
+    #[must_use]
+    pub fn with_tryton(mut self, installation: Installation) -> Self {
+        self.erp = Erp::Tryton(installation);
+        self
+    }
+
+    /// The same with what stands between the platform and Tryton; people go on to reach Tryton itself.
+    #[must_use]
+    pub fn with_tryton_behind(mut self, url: &str) -> Self {
+        self.tryton_behind = Some(url.to_owned());
+        self
+    }
+
+    /// The same with the deals in Tryton too.
+    #[must_use]
+    pub fn with_deals_in_tryton(mut self) -> Self {
+        self.crm_in_tryton = true;
+        self
+    }
+
+    /// Where the books are.
+    #[must_use]
+    pub const fn erp(&self) -> &Erp {
+        &self.erp
+    }
+
+    /// The port that something listens on.
+    #[must_use]
+    pub fn port(&self, name: &str) -> u16 {
+        self.ports.get(name).copied().unwrap_or_default()
     }
 
     /// Folder of everything that is kept.
@@ -114,23 +175,20 @@ impl Development {
     /// Where something listens.
     #[must_use]
     pub fn url(&self, name: &str) -> String {
-        format!(
-            "http://127.0.0.1:{}",
-            self.ports.get(name).copied().unwrap_or_default()
-        )
+        format!("http://127.0.0.1:{}", self.port(name))
     }
 
     /// Settings of the twins.
     #[must_use]
     pub fn twins(&self) -> TwinsSettings {
-        let port = |name: &str| self.ports.get(name).copied().unwrap_or_default();
+        let netsuite = matches!(self.erp, Erp::NetSuite);
         TwinsSettings {
             data: Some(self.data.join("twins")),
             seed: 0,
-            salesforce: Some(Place::at(port("salesforce"))),
-            netsuite: Some(Place::at(port("netsuite"))),
-            kantata: Some(Place::at(port("kantata"))),
-            openid: Some(Place::at(port("openid"))),
+            salesforce: Some(Place::at(self.port("salesforce"))),
+            netsuite: netsuite.then(|| Place::at(self.port("netsuite"))),
+            kantata: Some(Place::at(self.port("kantata"))),
+            openid: Some(Place::at(self.port("openid"))),
         }
     }
 
@@ -201,11 +259,11 @@ impl Development {
     /// # Errors
     /// A vendor's development settings cannot be read.
     pub fn table(&self, binary: &str) -> anyhow::Result<Table> {
-        let port = self.ports.get(binary).copied().unwrap_or_default();
+        let port = self.port(binary);
         let mut table = Table::new();
         put(&mut table, "http.port", i64::from(port));
         put(&mut table, "auth.issuer", self.url("openid"));
-        if let Some(vendor) = vendor_of(binary) {
+        if let Some(vendor) = self.vendor_of(binary) {
             table.insert(
                 "connections".to_owned(),
                 Value::Array(vec![Value::Table(self.connection(vendor)?)]),
@@ -237,9 +295,7 @@ impl Development {
     fn put_callees(&self, table: &mut Table, binary: &str) {
         let systems: &[&str] = match binary {
             "quote-to-project-process-api" => &["crm", "erp", "psa"],
-            "time-to-invoice-process-api" | "insight-process-api" | "control-process-api" => {
-                &["erp", "psa"]
-            }
+            "time-to-invoice-process-api" | "insight-process-api" | "control-process-api" => &["erp", "psa"],
             "invoice-to-cash-process-api" => &["crm", "erp"],
             _ => &[],
         };
@@ -306,9 +362,11 @@ impl Development {
                 ("intake.expenses.interval_ms", 500),
                 ("intake.milestones.interval_ms", 500),
                 ("billing.interval_ms", 1_000),
+                ("posting.believe_s", 2),
             ],
             "insight-process-api" => &[("costs.refresh_s", 5)],
             "control-process-api" => &[
+                ("audit.head_every_s", 5),
                 ("reconciliation.interval_ms", 200),
                 ("reconciliation.settle_s", 2),
             ],
@@ -317,6 +375,22 @@ impl Development {
         for (key, value) in feeds {
             put(table, key, *value);
         }
+        // A real ERP on one processor with its database in a file is not asked as often.
+        if let ("invoice-to-cash-process-api", Erp::Tryton(_)) = (binary, &self.erp) {
+            put(table, "feeds.invoices.interval_ms", 2_000_i64);
+            put(table, "feeds.payments.interval_ms", 2_000_i64);
+        }
+    }
+
+    fn vendor_of(&self, binary: &str) -> Option<&'static str> {
+        match (binary, &self.erp) {
+            ("crm-system-api", Erp::Tryton(_)) if self.crm_in_tryton => Some("tryton"),
+            ("crm-system-api", _) => Some("salesforce"),
+            ("erp-system-api", Erp::NetSuite) => Some("netsuite"),
+            ("erp-system-api", Erp::Tryton(_)) => Some("tryton"),
+            ("psa-system-api", _) => Some("kantata"),
+            _ => None,
+        }
     }
 
     /// A vendor's development settings, with where its twin listens and where its secrets are.
@@ -324,6 +398,7 @@ impl Development {
         let text = match vendor {
             "salesforce" => include_str!("../../config/vendors/salesforce.toml"),
             "netsuite" => include_str!("../../config/vendors/netsuite.toml"),
+            "tryton" => include_str!("../../config/vendors/tryton.toml"),
             _ => include_str!("../../config/vendors/kantata.toml"),
         };
         let mut table: Table = text
@@ -352,6 +427,7 @@ impl Development {
                 put(&mut table, "time.reversals", true);
                 put(&mut table, "expense.reversals", true);
             }
+            "tryton" => self.put_tryton(&mut table)?,
             _ => {
                 put(&mut table, "base_url", self.url(vendor));
                 put(&mut table, "token", self.secret("kantata-token"));
@@ -359,14 +435,39 @@ impl Development {
         }
         Ok(table)
     }
-}
 
-fn vendor_of(binary: &str) -> Option<&'static str> {
-    match binary {
-        "crm-system-api" => Some("salesforce"),
-        "erp-system-api" => Some("netsuite"),
-        "psa-system-api" => Some("kantata"),
-        _ => None,
+    /// Ids of a real ERP are those of its database.
+    fn put_tryton(&self, table: &mut Table) -> anyhow::Result<()> {
+        let Erp::Tryton(installation) = &self.erp else {
+            return Ok(());
+        };
+        let url = self.tryton_behind.clone().unwrap_or_else(|| self.url(TRYTON.0));
+        put(table, "base_url", url);
+        put(table, "database", installation.database());
+        put(table, "login", INTEGRATION);
+        let password = installation.password_file(INTEGRATION);
+        put(table, "password", format!("file:{}", password.display()));
+        put(table, "company", installation.id("/company")?);
+        if installation.is_in_a_file() {
+            // On SQLite Tryton gives one number to two invoices that are posted at the same time: observed.
+            put(table, "limits.max_concurrent", 1_i64);
+        }
+        for (key, path) in [
+            ("project.open", "/project_statuses/open"),
+            ("project.done", "/project_statuses/done"),
+        ] {
+            put(table, key, vec![Value::from(installation.id(path)?)]);
+        }
+        for (key, path) in [
+            ("items.time_and_materials", "/charges/time-and-materials"),
+            ("items.fixed_fee", "/charges/fixed-fee"),
+            ("items.milestone", "/charges/milestone"),
+            ("items.expenses", "/charges/expenses"),
+            ("items.rounding", "/charges/rounding"),
+        ] {
+            put(table, key, installation.id(path)?);
+        }
+        Ok(())
     }
 }
 
@@ -385,7 +486,7 @@ fn put(table: &mut Table, path: &str, value: impl Into<Value>) {
     }
 }
 
-fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+pub(crate) fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     std::fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))?;
     #[cfg(unix)]
     {

@@ -8,8 +8,9 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use chrono::{Datelike, NaiveDate, Utc, Weekday};
 use serde_json::Value;
-use vendor_twins::firm::{Addresses, Deal, DealLine, Expenditure, Firm, Hours};
+use vendor_twins::firm::{Addresses, Deal, DealLine, Expenditure, Firm, Hours, Tryton};
 
+use crate::books::Books;
 use crate::callers::Finance;
 
 /// How long something may take that Fairlead brings about.
@@ -42,6 +43,8 @@ pub struct Told {
 /// A deal and what becomes of it.
 pub struct Story<'a> {
     firm: Firm,
+    /// Set where the books are in a real Tryton.
+    tryton: Option<Tryton>,
     finance: &'a Finance,
     deal: Deal,
     staff: Vec<(&'static str, &'static str)>,
@@ -51,10 +54,11 @@ impl<'a> Story<'a> {
     /// The demonstration's deal: a German client, time and materials with a milestone on top.
     ///
     /// # Errors
-    /// The HTTP client cannot be built.
+    /// The HTTP client cannot be built, or a password cannot be read.
     pub fn new(addresses: &Addresses, finance: &'a Finance, deal: Deal) -> anyhow::Result<Self> {
         Ok(Self {
             firm: Firm::at(addresses)?,
+            tryton: finance.at_tryton()?,
             finance,
             deal,
             staff: vec![
@@ -65,20 +69,44 @@ impl<'a> Story<'a> {
         })
     }
 
+    fn books(&self) -> Books<'_> {
+        match &self.tryton {
+            Some(tryton) => Books::Tryton(tryton),
+            None => Books::NetSuite(&self.firm.payer),
+        }
+    }
+
     /// Plays it to the end.
     ///
     /// # Errors
     /// A vendor refuses, or what Fairlead should bring about does not come.
     pub async fn play(&self, say: Say<'_>) -> anyhow::Result<Told> {
+        let told = self.play_to_invoice(say).await?;
+        self.play_to_payment(&told, say).await?;
+        Ok(told)
+    }
+
+    /// Plays it until the invoice stands in the ledger.
+    ///
+    /// # Errors
+    /// As [`Story::play`].
+    pub async fn play_to_invoice(&self, say: Say<'_>) -> anyhow::Result<Told> {
         let mut told = Told::default();
         self.win(&mut told, say).await?;
         self.see_project(&mut told, say).await?;
         self.staff(&told, say).await?;
         self.work(&mut told, say).await?;
         self.bill(&mut told, say).await?;
-        self.pay(&told, say).await?;
-        self.see_financials(&told, say).await?;
         Ok(told)
+    }
+
+    /// Plays the rest of it.
+    ///
+    /// # Errors
+    /// As [`Story::play`].
+    pub async fn play_to_payment(&self, told: &Told, say: Say<'_>) -> anyhow::Result<()> {
+        self.pay(told, say).await?;
+        self.see_financials(told, say).await
     }
 
     async fn win(&self, told: &mut Told, say: Say<'_>) -> anyhow::Result<()> {
@@ -118,17 +146,10 @@ impl<'a> Story<'a> {
             .await?;
         told.customer_id = text(&account, "/ERP_Id__c")?;
         told.project_code = text(&opportunity, "/Project_Code__c")?;
-        let customer = self
-            .firm
-            .payer
-            .read(&format!("customer/{}", told.customer_id))
-            .await?;
-        let subsidiary = customer
-            .pointer("/subsidiary/refName")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+        let entity = self.books().entity_of(&told.customer_id).await?;
         say(&format!(
-            "NetSuite     customer {} of {subsidiary}; its number stands on the Salesforce account",
+            "{:<13}customer {} of {entity}; its number stands on the Salesforce account",
+            self.books().name(),
             told.customer_id
         ));
         let project = self
@@ -212,19 +233,17 @@ impl<'a> Story<'a> {
             told.time_entries.len(),
             told.expenses.len()
         ));
-        let (customer, expected) = (told.customer_id.clone(), told.time_entries.len());
+        let expected = told.time_entries.len();
         let posted = self
             .until("approved time is in the books", || async {
-                let suiteql = format!(
-                    "SELECT t.id FROM timebill t JOIN job j ON j.id = t.customer WHERE j.parent = {customer}"
-                );
-                let rows = self.firm.payer.query(&suiteql).await?;
-                Ok((rows.len() >= expected).then_some(rows.len()))
+                let posted = self.books().time_entries(&told.customer_id).await?;
+                Ok((posted >= expected).then_some(posted))
             })
             .await?;
         self.see_marks(told).await?;
         say(&format!(
-            "NetSuite     {posted} time entries and {} expenses are posted",
+            "{:<13}{posted} time entries and {} expenses are posted",
+            self.books().name(),
             told.expenses.len()
         ));
         Ok(())
@@ -250,37 +269,34 @@ impl<'a> Story<'a> {
 
     async fn bill(&self, told: &mut Told, say: Say<'_>) -> anyhow::Result<()> {
         self.finance.run_billing(&told.project_code).await?;
-        let (customer, wanted) = (told.customer_id.clone(), self.invoices_wanted());
-        let invoices = self
-            .until("the invoices are made", || async {
-                let suiteql =
-                    format!("SELECT id FROM transaction WHERE type = 'CustInvc' AND entity = {customer}");
-                let rows = self.firm.payer.query(&suiteql).await?;
-                Ok((rows.len() >= wanted).then_some(rows))
-            })
-            .await?;
-        told.invoices = ids(&invoices)?;
-        for id in &told.invoices {
-            let invoice = self.firm.payer.read(&format!("invoice/{id}")).await?;
-            let total = invoice.get("total").map(Value::to_string).unwrap_or_default();
-            let number = invoice.get("tranId").and_then(Value::as_str).unwrap_or(id);
+        let wanted = self.invoices_wanted();
+        self.until("the invoices are made", || async {
+            let made = self.books().invoices(&told.customer_id).await?;
+            Ok((made.len() >= wanted).then_some(()))
+        })
+        .await?;
+        let (books, name) = (self.books(), self.books().name());
+        for number in books.approve(&told.customer_id).await? {
+            say(&format!("{name:<13}finance posts invoice {number}"));
+        }
+        let bills = books.invoices(&told.customer_id).await?;
+        for bill in &bills {
             say(&format!(
-                "NetSuite     invoice {number} over {total} {}",
-                self.deal.currency
+                "{name:<13}invoice {} over {} {}",
+                bill.number, bill.total, self.deal.currency
             ));
         }
+        told.invoices = bills.into_iter().map(|bill| bill.id).collect();
         Ok(())
     }
 
     async fn pay(&self, told: &Told, say: Say<'_>) -> anyhow::Result<()> {
-        for invoice in self.firm.payer.open_invoices(&told.customer_id).await? {
-            self.firm
-                .payer
-                .pay(&told.customer_id, &invoice, Utc::now().date_naive())
-                .await?;
+        let books = self.books();
+        for number in books.pay(&told.customer_id, Utc::now().date_naive()).await? {
             say(&format!(
-                "NetSuite     {} pays {}",
-                self.deal.company, invoice.number
+                "{:<13}{} pays {number}",
+                books.name(),
+                self.deal.company
             ));
         }
         Ok(())

@@ -2,6 +2,7 @@
 //! the remote calls that Tryton's own client makes. Observed with Tryton 8.0.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,6 +14,8 @@ use tokio::sync::Mutex;
 use super::client::{FirmError, send, text};
 
 const SYSTEM: &str = "Tryton";
+/// On SQLite a call waits while another one writes.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where a Tryton is, and who acts there.
 #[derive(Debug, Clone)]
@@ -308,6 +311,7 @@ impl Tryton {
         let mut request = self
             .http
             .post(url)
+            .timeout(PATIENCE)
             .json(&json!({"id": 1, "method": method, "params": params}));
         if let Some(authorization) = authorization {
             request = request.header("Authorization", authorization);
