@@ -2,8 +2,11 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CARGO ?= cargo
+# Where Tryton is installed, and what is kept of a demonstration with it; on PostgreSQL both are others.
+TRYTON := .tryton$(if $(TRYTON_DATABASE_URI),-postgresql)
+TRYTON_DATA := ./data-tryton$(if $(TRYTON_DATABASE_URI),/postgresql)
 
-.PHONY: help run demo-reset test check fmt openapi clients contract-test prove-kills prove-outage prove-group bench
+.PHONY: help run run-tryton demo-reset test test-tryton check fmt openapi clients contract-test prove-kills prove-outage prove-group bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -12,12 +15,24 @@ run: ## build, start everything, play one deal from won to paid, stay up (Ctrl-C
 	$(CARGO) build --profile quick --locked -p fairlead
 	target/quick/fairlead demo --data ./data
 
-demo-reset: ## forget everything that `make run` has done
-	rm -rf ./data
+run-tryton: ## the same with a real ERP, Tryton, instead of emulated NetSuite (TRYTON_DATABASE_URI: its PostgreSQL server)
+	scripts/tryton/install $(TRYTON)
+	if command -v npm >/dev/null; then scripts/tryton/web-client/install $(TRYTON); fi
+	$(CARGO) build --profile quick --locked -p fairlead
+	target/quick/fairlead demo --data $(TRYTON_DATA) --tryton $(TRYTON)
+
+demo-reset: ## forget everything that `make run` and `make run-tryton` have done (in files)
+	rm -rf ./data ./data-tryton
 
 test: ## all tests; those that need PostgreSQL say so and are skipped where FAIRLEAD_TEST_POSTGRES is not set
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then $(CARGO) nextest run --workspace --locked --no-fail-fast; \
 	 else $(CARGO) test --workspace --locked --no-fail-fast; fi
+
+test-tryton: ## the connector and the whole loop against a real Tryton (needs Python, network once)
+	scripts/tryton/install .tryton
+	@export FAIRLEAD_TEST_TRYTON="$(CURDIR)/.tryton"; if $(CARGO) nextest --version >/dev/null 2>&1; then \
+	 $(CARGO) nextest run --workspace --locked --no-fail-fast -E 'package(tryton-connector) | (package(end-to-end) & test(/^tryton::/))'; \
+	 else $(CARGO) test --locked -p tryton-connector && $(CARGO) test --locked -p end-to-end tryton::; fi
 
 check: ## formatter and lints, as errors
 	$(CARGO) fmt --all --check

@@ -23,4 +23,5 @@ mod notices;
 mod outage;
 mod processes;
 mod reconciliation;
+mod tryton;
 mod world;
