@@ -73,7 +73,6 @@ pub struct Development {
     erp: Erp,
     /// Where the platform finds Tryton, when that is not where it listens.
     tryton_behind: Option<String>,
-    crm_in_tryton: bool,
 }
 
 impl Development {
@@ -88,7 +87,6 @@ impl Development {
             database: None,
             erp: Erp::NetSuite,
             tryton_behind: None,
-            crm_in_tryton: false,
         }
     }
 
@@ -122,7 +120,6 @@ impl Development {
             database: None,
             erp: Erp::NetSuite,
             tryton_behind: None,
-            crm_in_tryton: false,
         })
     }
 
@@ -144,13 +141,6 @@ impl Development {
     #[must_use]
     pub fn with_tryton_behind(mut self, url: &str) -> Self {
         self.tryton_behind = Some(url.to_owned());
-        self
-    }
-
-    /// The same with the deals in Tryton too.
-    #[must_use]
-    pub fn with_deals_in_tryton(mut self) -> Self {
-        self.crm_in_tryton = true;
         self
     }
 
@@ -384,7 +374,6 @@ impl Development {
 
     fn vendor_of(&self, binary: &str) -> Option<&'static str> {
         match (binary, &self.erp) {
-            ("crm-system-api", Erp::Tryton(_)) if self.crm_in_tryton => Some("tryton"),
             ("crm-system-api", _) => Some("salesforce"),
             ("erp-system-api", Erp::NetSuite) => Some("netsuite"),
             ("erp-system-api", Erp::Tryton(_)) => Some("tryton"),

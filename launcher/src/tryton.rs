@@ -83,26 +83,18 @@ impl Installation {
         self.folder.join("secrets").join(login)
     }
 
-    /// How a person of the firm reaches a server of this installation.
-    ///
-    /// # Errors
-    /// The person's password cannot be read.
-    pub fn person(&self, login: &str, url: &str) -> anyhow::Result<TrytonAddress> {
-        let file = self.password_file(login);
-        Ok(TrytonAddress {
-            url: url.to_owned(),
-            database: self.database().to_owned(),
-            login: login.to_owned(),
-            password: std::fs::read_to_string(&file).with_context(|| file.display().to_string())?,
-        })
-    }
-
     /// How finance reaches a server of this installation.
     ///
     /// # Errors
     /// The person's password cannot be read.
     pub fn finance(&self, url: &str) -> anyhow::Result<TrytonAddress> {
-        self.person(FINANCE, url)
+        let file = self.password_file(FINANCE);
+        Ok(TrytonAddress {
+            url: url.to_owned(),
+            database: self.database().to_owned(),
+            login: FINANCE.to_owned(),
+            password: std::fs::read_to_string(&file).with_context(|| file.display().to_string())?,
+        })
     }
 
     /// What a mapping of the development firm's ERP is in Tryton: the ids are others, and there is one company alone.

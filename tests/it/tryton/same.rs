@@ -37,6 +37,8 @@ async fn the_same_deal_ends_in_the_same_records_on_netsuite_and_on_tryton() {
     assert_eq!(tryton.tasks, netsuite.tasks);
     assert_eq!(tryton.time, netsuite.time);
     assert_eq!(tryton.time.len(), 30);
+    assert_eq!(tryton.expenses, netsuite.expenses);
+    assert_eq!(tryton.expenses.len(), 2);
     netsuite.invoice.is_the_same_as(&tryton.invoice);
 }
 
@@ -51,6 +53,8 @@ struct Seen {
     tasks: Vec<Vec<String>>,
     /// Day, person, task, minutes, note, billable, on the invoice.
     time: Vec<Vec<String>>,
+    /// Day, person, amount, billable, note.
+    expenses: Vec<Vec<String>>,
     invoice: Bill,
 }
 
@@ -102,7 +106,7 @@ impl Seen {
         let address = &customer["billing_address"];
         let project = items(
             world,
-            &format!("projects/find?by=code&value={}", told.project_code),
+            &format!("projects/matches?by=code&value={}", told.project_code),
         )
         .await;
         assert_eq!(project.len(), 1, "{project:?}");
@@ -114,6 +118,7 @@ impl Seen {
             .map(|t| (text(&t["id"]), text(&t["data"]["name"])))
             .collect();
         let time = items(world, &format!("time-entries?project={project_id}&limit=500")).await;
+        let expenses = items(world, "expenses?limit=100").await;
         let mut seen = Self {
             customer: vec![
                 text(&customer["name"]),
@@ -140,11 +145,21 @@ impl Seen {
                 .map(|t| fields(&t["data"], &["name", "planned_minutes", "completed", "billable"]))
                 .collect(),
             time: time.iter().map(|t| entry(&t["data"], &names)).collect(),
+            expenses: expenses
+                .iter()
+                .map(|e| {
+                    let mut seen = fields(&e["data"], &["date", "billable", "note"]);
+                    seen.push(text(&e["data"]["person"]["label"]));
+                    seen.push(amount(&e["data"]["amount"]));
+                    seen
+                })
+                .collect(),
             invoice: Bill::of(world, told).await,
         };
         seen.project.push(amount(&project["budget"]));
         seen.tasks.sort();
         seen.time.sort();
+        seen.expenses.sort();
         seen
     }
 }
@@ -217,11 +232,10 @@ async fn one(world: &World, path: &str) -> Value {
 }
 
 async fn items(world: &World, path: &str) -> Vec<Value> {
+    // A list is a page of records, a look-up the records alone.
     let page = erp(world, path).await;
-    page["items"]
-        .as_array()
-        .unwrap_or_else(|| panic!("{path}: {page}"))
-        .clone()
+    let records = page["items"].as_array().or_else(|| page.as_array());
+    records.unwrap_or_else(|| panic!("{path}: {page}")).clone()
 }
 
 async fn erp(world: &World, path: &str) -> Value {
