@@ -76,9 +76,42 @@ pub(crate) async fn every_entry_is_posted_once(world: &World, workspace_id: &str
     rows.len()
 }
 
-/// Hours as a number or as `7:30`.
+/// Approved minutes of a project in the PSA, by day and person's name.
+pub(crate) async fn approved_minutes(world: &World, workspace_id: &str) -> BTreeMap<(String, String), i64> {
+    let filter = [("workspace_id", workspace_id), ("approved", "true")];
+    let entries = world.firm.delivery.list("time_entries", &filter).await.unwrap();
+    let people = people(world).await;
+    let mut sums = BTreeMap::new();
+    for entry in entries {
+        let of = (
+            text(&entry["date_performed"]),
+            people[&text(&entry["user_id"])].clone(),
+        );
+        *sums.entry(of).or_default() += entry["time_in_minutes"].as_i64().unwrap();
+    }
+    sums
+}
+
+/// Minutes of a project in the ERP, reversals among them, by day and person's name; what comes to nothing is left out.
+pub(crate) async fn booked_minutes(world: &World, job_id: &str) -> BTreeMap<(String, String), i64> {
+    let suiteql = format!(
+        "SELECT TO_CHAR(t.trandate, 'YYYY-MM-DD') AS day, BUILTIN.DF(t.employee) AS person, t.hours FROM timebill t \
+         WHERE t.customer = {job_id}"
+    );
+    let mut sums: BTreeMap<(String, String), i64> = BTreeMap::new();
+    for row in world.rows(&suiteql).await {
+        *sums.entry((text(&row["day"]), text(&row["person"]))).or_default() += minutes(&row["hours"]);
+    }
+    sums.retain(|_, minutes| *minutes != 0);
+    sums
+}
+
+/// Hours as a number or as `7:30`, negative in a reversal.
 pub(crate) fn minutes(hours: &Value) -> i64 {
     let told = text(hours);
+    if let Some(rest) = told.strip_prefix('-') {
+        return -minutes(&Value::from(rest));
+    }
     let minutes = match told.split_once(':') {
         Some((h, m)) => h.parse::<Decimal>().unwrap() * Decimal::from(60) + m.parse::<Decimal>().unwrap(),
         None => {
@@ -112,6 +145,7 @@ pub(crate) async fn nothing_is_made_twice(world: &World) {
         "timeBill",
         "expenseReport",
         "invoice",
+        "creditMemo",
     ];
     for entry in world.writes("netsuite").await {
         if entry.verb == Verb::Create && ours.contains(&entry.table.as_str()) {

@@ -7,6 +7,7 @@
 #![expect(clippy::panic, reason = "a wait that ends in vain says for what")]
 
 mod architecture;
+mod audit;
 mod books;
 mod children;
 mod config;
@@ -23,5 +24,6 @@ mod notices;
 mod outage;
 mod processes;
 mod reconciliation;
+mod reversals;
 mod tryton;
 mod world;

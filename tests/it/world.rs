@@ -69,6 +69,24 @@ impl World {
         self.platform = Some(Platform::start(|binary| self.set_up.table(binary)).await.unwrap());
     }
 
+    /// Starts the APIs anew; from then on time-to-invoice looks at the PSA's feeds only when it is told to.
+    pub(crate) async fn restart_deaf(&mut self) {
+        if let Some(platform) = self.platform.take() {
+            platform.stop().await;
+        }
+        let table = |binary: &str| {
+            let mut table = self.set_up.table(binary)?;
+            let intake = table.get_mut("intake").and_then(|intake| intake.as_table_mut());
+            for feed in intake.into_iter().flat_map(|intake| intake.iter_mut()) {
+                if let (_, toml::Value::Table(feed)) = feed {
+                    feed.insert("interval_ms".to_owned(), 600_000.into());
+                }
+            }
+            Ok(table)
+        };
+        self.platform = Some(Platform::start(table).await.unwrap());
+    }
+
     /// Stops everything.
     pub(crate) async fn stop(mut self) {
         if let Some(platform) = self.platform.take() {
@@ -286,6 +304,14 @@ impl World {
         );
         let answer: Value = answer.json().await.unwrap();
         text(&answer["results"][0]["id"])
+    }
+
+    /// Something that the PSA's administrator deletes.
+    pub(crate) async fn remove_in_kantata(&self, path: &str) {
+        let url = format!("{}/api/v1/{path}", self.set_up.url("kantata"));
+        let token = vendor_twins::kantata::FIRM_TOKEN;
+        let answer = self.http.delete(url).bearer_auth(token).send().await.unwrap();
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
     }
 
     /// The deal is won and its project is there: the opportunity says so.
