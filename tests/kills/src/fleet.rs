@@ -229,7 +229,7 @@ pub(crate) fn http(timeout: Duration) -> anyhow::Result<reqwest::Client> {
 }
 
 /// What an installation sets generously is short here: a binary is killed every few seconds, and an hour's pause would
-/// outlast the proof. Batches are small, so that there are many of them to be killed in.
+/// outlast the proof. Batches are small and few at once, so that one gets somewhere between two kills.
 pub(crate) fn quicken(set_up: &Development) -> anyhow::Result<()> {
     for name in members() {
         let file = set_up.config_file(name);
@@ -241,7 +241,9 @@ pub(crate) fn quicken(set_up: &Development) -> anyhow::Result<()> {
             put(&mut settings, &["engine", "retry", "max_ms"], 2_000);
         }
         if name == "time-to-invoice-process-api" {
-            put(&mut settings, &["posting", "batch_size"], 100);
+            put(&mut settings, &["posting", "batch_size"], 50);
+            put(&mut settings, &["posting", "batches_at_once"], 2);
+            put(&mut settings, &["engine", "workers"], 8);
             put(&mut settings, &["billing", "schedule"], "on_request");
         }
         std::fs::write(&file, settings.to_string())?;
