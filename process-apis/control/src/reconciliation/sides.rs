@@ -100,6 +100,16 @@ impl Work for Expense {
     }
 }
 
+/// A page of one side.
+pub(crate) struct Part {
+    /// What is compared, each with its project's place.
+    pub(crate) held: Vec<(Held, Place)>,
+    /// How many records are on projects that are not compared.
+    pub(crate) outside: u64,
+    /// Where the next page begins.
+    pub(crate) next_cursor: Option<String>,
+}
+
 /// Where a record belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
@@ -328,22 +338,25 @@ impl Sides {
             .await
     }
 
-    /// One page of a collection within a scope: what is compared, with its project's place. What is out of the scope is
-    /// left out; the second figure is how many records are on projects that are not compared.
+    /// One page of a collection within a scope. What is out of the scope is left out.
     pub(crate) async fn page<T: Work>(
         &self,
         connection: &str,
         scope: &ReconciliationScope,
         frame: &Frame,
         cursor: Option<&str>,
-    ) -> Result<(Vec<(Held, Place)>, u64, Option<String>)> {
+    ) -> Result<Part> {
         let in_psa = connection.starts_with("psa/");
         let remote = self.collection::<T>(connection);
         let applies = self.filters::<T>(connection).await?;
         let code = scope.project_code.as_deref();
         let project = code.and_then(|code| frame.id_in(connection, code));
         if code.is_some() && project.is_none() {
-            return Ok((Vec::new(), 0, None));
+            return Ok(Part {
+                held: Vec::new(),
+                outside: 0,
+                next_cursor: None,
+            });
         }
         let query = ListQuery {
             cursor: cursor.map(str::to_owned),
@@ -372,11 +385,11 @@ impl Sides {
                 None => outside += 1,
             }
         }
-        Ok((
+        Ok(Part {
             held,
             outside,
-            next_cursor.filter(|next| Some(next.as_str()) != cursor),
-        ))
+            next_cursor: next_cursor.filter(|next| Some(next.as_str()) != cursor),
+        })
     }
 
     async fn filters<T: Resource>(&self, connection: &str) -> Result<Vec<Filter>> {

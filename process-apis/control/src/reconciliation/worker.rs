@@ -269,14 +269,14 @@ impl Worker {
         let page = self
             .sides
             .page::<T>(connection, &run.scope, frame, run.cursor.as_deref());
-        let (held, outside, cursor) = page.await?;
+        let part = page.await?;
         let in_psa = connection.starts_with("psa/");
-        let records = held.into_iter().map(|(held, place)| Compared {
+        let records = part.held.into_iter().map(|(held, place)| Compared {
             kind: T::KIND,
             side: if in_psa { Side::Psa(held) } else { Side::Erp(held) },
             place,
         });
-        Ok((records.collect(), outside, cursor))
+        Ok((records.collect(), part.outside, part.next_cursor))
     }
 
     async fn read_journal(&self, run: &Run, frame: &Frame) -> Result<(Vec<Compared>, u64, Option<String>)> {
