@@ -9,7 +9,7 @@ use egress::ClientSettings;
 use persistence::{Database, MIGRATIONS as COMMON};
 use process_client::{ProcessClient, TimeToInvoiceClient};
 use process_serving::event_feed::EventFollower;
-use system_client::SystemClient;
+use system_client::{Circuits, SystemClient};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -125,7 +125,7 @@ fn sides(settings: &Settings, database: &Database) -> anyhow::Result<Sides> {
         let authorizer = settings
             .identity
             .authorizer(system_client::audience(kind), SYSTEM_SCOPE)?;
-        Ok(SystemClient::new(kind, address, authorizer)?)
+        Ok(SystemClient::new(kind, address, authorizer)?.guarded_by(Circuits::default()))
     };
     let journal = settings
         .identity

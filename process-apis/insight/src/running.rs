@@ -8,7 +8,7 @@ use chassis::{Api, RunningApi};
 use persistence::{Cipher, Database, MIGRATIONS};
 use process_client::ProcessClient;
 use process_serving::event_feed::EventFollower;
-use system_client::SystemClient;
+use system_client::{Circuits, SystemClient};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -101,8 +101,8 @@ fn rate_sources(settings: &Settings) -> anyhow::Result<RateSources> {
         .identity
         .authorizer("psa-system-api", "records:read cost-rates:read")?;
     Ok(RateSources {
-        erp: SystemClient::new(SystemKind::Erp, &settings.systems.erp, erp)?,
-        psa: SystemClient::new(SystemKind::Psa, &settings.systems.psa, psa)?,
+        erp: SystemClient::new(SystemKind::Erp, &settings.systems.erp, erp)?.guarded_by(Circuits::default()),
+        psa: SystemClient::new(SystemKind::Psa, &settings.systems.psa, psa)?.guarded_by(Circuits::default()),
         routing: settings.routing.clone(),
     })
 }

@@ -13,7 +13,7 @@ pub use canonical_model::{
     Verb,
 };
 use canonical_model::{Resource, Result};
-use circuits::Circuits;
+pub use circuits::Circuits;
 pub use egress::ClientSettings;
 use egress::{Authorizer, HttpClient, Request, segment};
 

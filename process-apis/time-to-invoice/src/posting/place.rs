@@ -113,17 +113,28 @@ async fn join(
     erp: &str,
     record: &Sourced<Project>,
 ) -> Result<CanonicalId> {
-    let ids = [record.id.clone()];
-    let answers = control::known::<Project>(&services.control, erp, &ids).await?;
-    let in_erp = answers
-        .into_values()
-        .next()
-        .and_then(|answer| answer.canonical_id());
-    let id = in_erp.or(known).unwrap_or(fresh);
+    let in_erp = canonical_of(services, erp, &record.id).await?;
+    let mut id = in_erp.or(known).unwrap_or(fresh);
     let code = Some(record.data.code.as_str());
-    control::register::<Project>(&services.control, id, erp, &record.id, code).await?;
+    match control::register::<Project>(&services.control, id, erp, &record.id, code).await {
+        // Another batch of the project was a moment earlier.
+        Err(failure) if failure.code == "already_referenced" => {
+            id = canonical_of(services, erp, &record.id).await?.ok_or(failure)?;
+        }
+        told => told?,
+    }
     control::register::<Project>(&services.control, id, psa, project, code).await?;
     Ok(id)
+}
+
+/// What a project of the ERP stands for, where that is known.
+async fn canonical_of(services: &Services, erp: &str, project_id: &str) -> Result<Option<CanonicalId>> {
+    let ids = [project_id.to_owned()];
+    let answers = control::known::<Project>(&services.control, erp, &ids).await?;
+    Ok(answers
+        .into_values()
+        .next()
+        .and_then(|answer| answer.canonical_id()))
 }
 
 async fn describe(
