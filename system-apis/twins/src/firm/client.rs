@@ -91,6 +91,8 @@ pub enum FirmError {
 pub(super) fn http() -> Result<reqwest::Client, FirmError> {
     reqwest::Client::builder()
         .timeout(Duration::from_secs(30))
+        // People do not repeat what they did. A kept connection may be closed by the twin in the moment of its next use.
+        .pool_max_idle_per_host(0)
         .build()
         .map_err(FirmError::Client)
 }

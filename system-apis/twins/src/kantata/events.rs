@@ -150,9 +150,14 @@ pub(super) fn list(view: View<'_>, request: &Request, now: DateTime<Utc>) -> Res
         return Err(ApiError::forbidden("access this resource"));
     }
     let oldest = now - view.account.settings.event_retention;
-    let mut found: Vec<(DateTime<Utc>, &Record)> = recent(view.tables, oldest)
+    let wanted = Wanted::by(request);
+    // An event is available some time after it came about: what came about long before is not looked at.
+    let since = wanted
+        .after
+        .map_or(oldest, |after| oldest.max(after - longest_lag(view)));
+    let mut found: Vec<(DateTime<Utc>, &Record)> = recent(view.tables, since)
         .map(|event| (time(event, "available_at"), event))
-        .filter(|(at, event)| *at <= now && *at > oldest && wanted(event, *at, request))
+        .filter(|(at, event)| *at <= now && *at > oldest && wanted.holds(event, *at))
         .collect();
     found.sort_by_key(|(at, event)| (*at, number(&event.id)));
     if request.param("order").as_deref() != Some("created_at:asc") {
@@ -171,22 +176,49 @@ fn recent(tables: &Tables, oldest: DateTime<Utc>) -> impl Iterator<Item = &Recor
     tables.rows(EVENTS).filter(move |event| event.created_at > oldest)
 }
 
-fn wanted(event: &Record, at: DateTime<Utc>, request: &Request) -> bool {
-    let text = |name: &str| event.text(name).unwrap_or_default();
-    let limit = |name: &str| request.param(name).and_then(|t| filter::instant(&t));
-    let among = |name: &str, value: &str| {
-        let list = request.names(name);
-        list.is_empty() || list.iter().any(|item| item == value)
-    };
-    limit("created_after").is_none_or(|t| at > t)
-        && limit("created_before").is_none_or(|t| at < t)
-        && among("event_types", text("event_type"))
-        && among("user_ids", text("user_id"))
-        && among("only", &event.id)
-        && among("subject_id", text("subject_id"))
-        && request
-            .param("subject_type")
-            .is_none_or(|t| t == text("subject_type"))
+/// Longest time from a change to its event; see [`raw`].
+fn longest_lag(view: View<'_>) -> chrono::TimeDelta {
+    view.account.settings.event_lag * 3
+}
+
+/// What a request asks for, read once for all events.
+struct Wanted {
+    after: Option<DateTime<Utc>>,
+    before: Option<DateTime<Utc>>,
+    subject_type: Option<String>,
+    /// Fields with the values of which theirs must be one, where there are any.
+    among: [(&'static str, Vec<String>); 3],
+    only: Vec<String>,
+}
+
+impl Wanted {
+    fn by(request: &Request) -> Self {
+        let limit = |name: &str| request.param(name).and_then(|t| filter::instant(&t));
+        Self {
+            after: limit("created_after"),
+            before: limit("created_before"),
+            subject_type: request.param("subject_type"),
+            among: [
+                ("event_type", request.names("event_types")),
+                ("user_id", request.names("user_ids")),
+                ("subject_id", request.names("subject_id")),
+            ],
+            only: request.names("only"),
+        }
+    }
+
+    fn holds(&self, event: &Record, at: DateTime<Utc>) -> bool {
+        let among = |list: &[String], value: &str| list.is_empty() || list.iter().any(|item| item == value);
+        let text = |name: &str| event.text(name).unwrap_or_default();
+        self.after.is_none_or(|t| at > t)
+            && self.before.is_none_or(|t| at < t)
+            && self.among.iter().all(|(name, list)| among(list, text(name)))
+            && among(&self.only, &event.id)
+            && self
+                .subject_type
+                .as_deref()
+                .is_none_or(|t| t == text("subject_type"))
+    }
 }
 
 /// Keeps the newest event of each subject, or of each subject and type.
