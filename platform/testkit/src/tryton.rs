@@ -1,4 +1,9 @@
 //! A Tryton server of a test's own, on a copy of the database of an installation that `scripts/tryton/install` made.
+#![expect(
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a helper of tests ends the test it helps, and says that it is skipped"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -27,10 +32,7 @@ impl Tryton {
     /// Starts a server. `None` where the environment variable `FAIRLEAD_TEST_TRYTON` names no installation: the test says
     /// that it is skipped.
     pub async fn start() -> Option<Self> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "tests have no settings; this variable names the installation"
-        )]
+        // Tests have no settings: this variable names the installation.
         let folder = std::env::var_os("FAIRLEAD_TEST_TRYTON");
         let Some(installation) = folder.map(PathBuf::from) else {
             println!("skipped: FAIRLEAD_TEST_TRYTON is not set; make test-tryton sets it");
@@ -88,9 +90,15 @@ impl Tryton {
             context: json!({}),
         };
         let signed = person
-            .call("common.db.login", json!([login, { "password": password.trim() }, "en"]))
+            .call(
+                "common.db.login",
+                json!([login, { "password": password.trim() }, "en"]),
+            )
             .await;
-        let (user, session) = (signed[0].as_i64().unwrap_or_default(), signed[1].as_str().unwrap_or_default());
+        let (user, session) = (
+            signed[0].as_i64().unwrap_or_default(),
+            signed[1].as_str().unwrap_or_default(),
+        );
         person.session = format!("Session {}", STANDARD.encode(format!("{login}:{user}:{session}")));
         person.context = person
             .call("model.res.user.get_preferences", json!([true, {}]))
@@ -115,7 +123,10 @@ impl Tryton {
         let port = self.url.rsplit(':').next().and_then(|port| port.parse().ok());
         let port: u16 = port.expect("the server's port");
         self.child = spawn(&self.installation, self.folder.path(), port);
-        assert!(answers(&mut self.child, port).await, "Tryton does not start again");
+        assert!(
+            answers(&mut self.child, port).await,
+            "Tryton does not start again"
+        );
     }
 }
 
@@ -156,7 +167,10 @@ impl Person {
         }
         let answer = request.send().await.expect("Tryton answers");
         let status = answer.status();
-        let mut answer: Value = answer.json().await.unwrap_or_else(|_| panic!("{method}: status {status}"));
+        let mut answer: Value = answer
+            .json()
+            .await
+            .unwrap_or_else(|_| panic!("{method}: status {status}"));
         assert!(answer.get("error").is_none(), "{method}: {}", answer["error"]);
         answer["result"].take()
     }

@@ -55,7 +55,10 @@ impl SignIn {
         match answer.status {
             StatusCode::OK => {}
             StatusCode::UNAUTHORIZED => {
-                let message = format!("Tryton does not let {:?} in: check login and password", self.login);
+                let message = format!(
+                    "Tryton does not let {:?} in: check login and password",
+                    self.login
+                );
                 return Err(Failure::fault("sign_in_refused", message));
             }
             StatusCode::NOT_FOUND => {
@@ -77,7 +80,8 @@ impl SignIn {
         let body: Value = answer.json()?;
         token_of(&self.login, &body).ok_or_else(|| {
             // Not the answer itself: it may hold a session.
-            let message = "Tryton answered our sign-in without a session; does this user need a second factor?";
+            let message =
+                "Tryton answered our sign-in without a session; does this user need a second factor?";
             Failure::fault("sign_in_refused", message)
         })
     }
@@ -123,7 +127,10 @@ mod tests {
     #[test]
     fn a_session_is_login_user_and_session_in_one() {
         let token = token_of("fairlead", &json!({"id": 0, "result": [2, "abc", null]})).unwrap();
-        assert_eq!(token.access_token.expose_secret(), &STANDARD.encode("fairlead:2:abc"));
+        assert_eq!(
+            token.access_token.expose_secret(),
+            &STANDARD.encode("fairlead:2:abc")
+        );
         assert!(token_of("fairlead", &json!({"id": 0, "error": ["LoginException", []]})).is_none());
     }
 }

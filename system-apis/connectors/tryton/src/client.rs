@@ -28,9 +28,12 @@ pub(crate) struct Client {
     company: Option<i64>,
     accept_warnings: Vec<String>,
     /// The user's preferences, which every call carries as its context.
-    context: Mutex<Option<(Instant, Arc<Map<String, Value>>)>>,
+    context: Mutex<Option<Held>>,
     context_life: Duration,
 }
+
+/// When the context was asked for, and what it is.
+type Held = (Instant, Arc<Map<String, Value>>);
 
 /// Records of one search.
 pub(crate) struct Rows {
@@ -135,10 +138,7 @@ impl Client {
             .collect();
         let mut extra = Map::new();
         if let Some((id, stamp)) = seen {
-            extra.insert(
-                "_timestamp".to_owned(),
-                json!({ format!("{model},{id}"): stamp }),
-            );
+            extra.insert("_timestamp".to_owned(), json!({ format!("{model},{id}"): stamp }));
         }
         self.change(&format!("model.{model}.write"), params, extra, what)
             .await
@@ -208,7 +208,12 @@ impl Client {
         result.as_i64().ok_or_else(|| self.undecodable(name))
     }
 
-    async fn read(&self, method: &str, params: Vec<Value>, what: &str) -> Result<(Value, Option<DateTime<Utc>>)> {
+    async fn read(
+        &self,
+        method: &str,
+        params: Vec<Value>,
+        what: &str,
+    ) -> Result<(Value, Option<DateTime<Utc>>)> {
         match self.call(method, params, Map::new(), Kind::Read, what).await? {
             Answer::Result(value, now) => Ok((value, now)),
             Answer::Error(error) => Err(self.judge().refusal(&error, Kind::Read, what)),

@@ -24,10 +24,7 @@ pub(crate) struct Place {
 impl Place {
     /// The place of a record that was changed at this time.
     pub(crate) fn new(at: DateTime<Utc>, id: i64) -> Self {
-        Self {
-            stamp: stamp(at),
-            id,
-        }
+        Self { stamp: stamp(at), id }
     }
 
     /// The stamp as a time.
@@ -132,11 +129,7 @@ mod tests {
 
     #[test]
     fn young_changes_come_again_and_old_ones_do_not() {
-        let rows = [
-            Place::new(at(1), 7),
-            Place::new(at(2), 3),
-            Place::new(at(9), 5),
-        ];
+        let rows = [Place::new(at(1), 7), Place::new(at(2), 3), Place::new(at(9), 5)];
         let track = Track::start().advanced(&rows, at(5), false);
         assert_eq!(track.from(), &rows[1]);
         let later = track.advanced(&rows[2..], at(20), false);
@@ -160,6 +153,9 @@ mod tests {
         assert_eq!(Feed::parse(Some("x")).unwrap_err().code, "malformed_cursor");
         assert_eq!(listing(Some("17")).unwrap(), 17);
         assert_eq!(listing(Some("x")).unwrap_err().code, "malformed_cursor");
-        assert_eq!(feed.written.from().time().unwrap().and_utc(), DateTime::UNIX_EPOCH);
+        assert_eq!(
+            feed.written.from().time().unwrap().and_utc(),
+            DateTime::UNIX_EPOCH
+        );
     }
 }

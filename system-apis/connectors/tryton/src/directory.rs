@@ -51,7 +51,8 @@ impl Lookups {
     /// A snapshot of known values.
     #[cfg(test)]
     pub(crate) fn new(currencies: &[(i64, &str)], countries: &[(i64, &str)], people: &[(i64, &str)]) -> Self {
-        let owned = |pairs: &[(i64, &str)]| pairs.iter().map(|(id, text)| (*id, (*text).to_owned())).collect();
+        let owned =
+            |pairs: &[(i64, &str)]| pairs.iter().map(|(id, text)| (*id, (*text).to_owned())).collect();
         Self {
             company: 1,
             company_party: 1,
@@ -63,7 +64,13 @@ impl Lookups {
                 .iter()
                 .map(|(id, email)| {
                     let email = (*email).to_owned();
-                    (*id, Employee { email, party: *id + 100 })
+                    (
+                        *id,
+                        Employee {
+                            email,
+                            party: *id + 100,
+                        },
+                    )
                 })
                 .collect(),
             time_units: HashMap::from([(9, Decimal::ONE), (10, Decimal::from(24))]),
@@ -260,7 +267,9 @@ async fn fetch(client: &Client) -> Result<Lookups> {
         *factor = factor.checked_div(base).unwrap_or(*factor);
     }
     let codes = |rows: &[Record]| {
-        let pairs = rows.iter().filter_map(|row| Some((row.integer("id")?, row.text("code")?)));
+        let pairs = rows
+            .iter()
+            .filter_map(|row| Some((row.integer("id")?, row.text("code")?)));
         pairs.collect::<HashMap<_, _>>()
     };
     let digits = |unit: &Record| {

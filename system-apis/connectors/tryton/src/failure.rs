@@ -34,8 +34,11 @@ impl Judge<'_> {
                 "invalid_request",
                 format!("Tryton has nothing at our address (at {what}): check base_url and database"),
             ),
-            429 => Failure::transient("vendor_limit_reached", "Tryton takes no more requests for a while")
-                .retry_after_ms(answer.retry_after_ms().unwrap_or(2_000)),
+            429 => Failure::transient(
+                "vendor_limit_reached",
+                "Tryton takes no more requests for a while",
+            )
+            .retry_after_ms(answer.retry_after_ms().unwrap_or(2_000)),
             502..=504 => Failure::transient(
                 "vendor_unavailable",
                 format!("Tryton is not available (status {status})"),
@@ -71,9 +74,10 @@ impl Judge<'_> {
                 );
                 Failure::business("needs_confirmation", message)
             }
-            "ConcurrencyException" => {
-                Failure::transient("record_locked", format!("somebody else is changing {what} in Tryton"))
-            }
+            "ConcurrencyException" => Failure::transient(
+                "record_locked",
+                format!("somebody else is changing {what} in Tryton"),
+            ),
             "LoginException" => Failure::fault(
                 "credentials_refused",
                 "Tryton asks our user for more than a password",
@@ -119,7 +123,10 @@ impl Judge<'_> {
         } else if says(&texts.missing, text) {
             Failure::business("not_found", format!("Tryton does not have {what}: {text}"))
         } else if says(&texts.access, text) {
-            Failure::fault("access_missing", format!("our user may not do this with {what}: {text}"))
+            Failure::fault(
+                "access_missing",
+                format!("our user may not do this with {what}: {text}"),
+            )
         } else if says(&texts.value_missing, text) {
             Failure::business(
                 "required_field_missing",
@@ -170,7 +177,9 @@ mod tests {
         let user = |text: &str| json!(["UserError", [text, "", null]]);
         for (error, class, code) in [
             (
-                user("To continue, you must reopen the period \"2026-03\" of company \"N\" for the date \"03/24/2026\"."),
+                user(
+                    "To continue, you must reopen the period \"2026-03\" of company \"N\" for the date \"03/24/2026\".",
+                ),
                 Business,
                 "period_closed",
             ),
@@ -179,7 +188,11 @@ mod tests {
                 Business,
                 "period_closed",
             ),
-            (user("The code on party must be unique."), Business, "already_taken"),
+            (
+                user("The code on party must be unique."),
+                Business,
+                "already_taken",
+            ),
             (
                 user("You cannot delete timesheet line \"(2)\" because it has been invoiced."),
                 Business,
@@ -195,19 +208,27 @@ mod tests {
                 Business,
                 "not_found",
             ),
-            (user("You are not allowed to access \"Party\"."), Fault, "access_missing"),
+            (
+                user("You are not allowed to access \"Party\"."),
+                Fault,
+                "access_missing",
+            ),
             (
                 user("A value is required for field \"Party\" in \"Invoice\"."),
                 Business,
                 "required_field_missing",
             ),
             (
-                user("The value \"999\" for field \"Employee\" in record \"(4)\" of \"Timesheet Line\" is not valid according to its domain."),
+                user(
+                    "The value \"999\" for field \"Employee\" in record \"(4)\" of \"Timesheet Line\" is not valid according to its domain.",
+                ),
                 Business,
                 "invalid_reference",
             ),
             (
-                user("The value \"-1 day, 23:50:00\" for field \"Duration\" in record \"(3)\" of \"Timesheet Line\" is not valid according to its domain."),
+                user(
+                    "The value \"-1 day, 23:50:00\" for field \"Duration\" in record \"(3)\" of \"Timesheet Line\" is not valid according to its domain.",
+                ),
                 Business,
                 "invalid_value",
             ),
@@ -218,7 +239,14 @@ mod tests {
             ),
             (user("Our rule says no."), Business, "refused_by_vendor"),
             (
-                json!(["UserWarning", ["ab.invoice_date_future", "The invoices have a date in the future.", ""]]),
+                json!([
+                    "UserWarning",
+                    [
+                        "ab.invoice_date_future",
+                        "The invoices have a date in the future.",
+                        ""
+                    ]
+                ]),
                 Business,
                 "needs_confirmation",
             ),
@@ -233,7 +261,10 @@ mod tests {
             assert!(!failure.is_unknown(), "{error} was rolled back");
         }
         let bare = judged(json!(["'nam'", ""]));
-        assert_eq!((bare.class, bare.code.as_str()), (Fault, "vendor_refused_request"));
+        assert_eq!(
+            (bare.class, bare.code.as_str()),
+            (Fault, "vendor_refused_request")
+        );
         assert!(bare.is_unknown() && bare.message.contains("'nam'"));
     }
 

@@ -17,7 +17,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use canonical_model::{
     Account, Assignment, BillingSchedule, Contact, Contract, CreditNote, Expense, Failure, FxRate, Invoice,
-    LegalEntity, Opportunity, Payment, Period, Person, Project, Resource, Result, Role, Task, TaxCode, TimeEntry,
+    LegalEntity, Opportunity, Payment, Period, Person, Project, Resource, Result, Role, Task, TaxCode,
+    TimeEntry,
 };
 use serde_json::json;
 use system_ports::{Capabilities, Collection, CrmPort, ErpPort, Port, Support};
@@ -37,7 +38,9 @@ use resources::role::Roles;
 use resources::task::Tasks;
 use resources::time_entry::TimeEntries;
 use resources::{Absent, Shared, Shelf, shelf};
-pub use settings::{ExpenseSettings, InvoiceMethod, InvoiceSettings, Items, Limits, ProjectSettings, Settings, Texts};
+pub use settings::{
+    ExpenseSettings, InvoiceMethod, InvoiceSettings, Items, Limits, ProjectSettings, Settings, Texts,
+};
 
 /// `config/vendors/tryton.toml`: every key, with the values of the development firm. What starts a development system
 /// reads it and sets address, secrets and ids.

@@ -266,7 +266,12 @@ fn yes() -> bool {
 fn identifier_types() -> BTreeMap<String, String> {
     const EU: &str = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK";
     let eu = EU.split(' ').map(|country| (country, "eu_vat"));
-    let others = [("GB", "gb_vat"), ("CH", "ch_vat"), ("NO", "no_mva"), ("US", "us_ein")];
+    let others = [
+        ("GB", "gb_vat"),
+        ("CH", "ch_vat"),
+        ("NO", "no_mva"),
+        ("US", "us_ein"),
+    ];
     eu.chain(others)
         .map(|(country, kind)| (country.to_owned(), kind.to_owned()))
         .collect()

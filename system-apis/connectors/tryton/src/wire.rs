@@ -86,10 +86,7 @@ impl Record {
         };
         let text = match value {
             Value::Number(number) => Some(number.to_string()),
-            Value::Object(_) => value
-                .get("decimal")
-                .and_then(Value::as_str)
-                .map(str::to_owned),
+            Value::Object(_) => value.get("decimal").and_then(Value::as_str).map(str::to_owned),
             _ => None,
         };
         let parsed = text.and_then(|text| {
@@ -334,7 +331,10 @@ mod tests {
     #[test]
     fn of_an_error_the_message_is_kept_and_nothing_that_follows_it() {
         let long = "x".repeat(50_000);
-        let error = CallError::new(&json!(["UserError", [format!("Code\u{a0}taken {long}"), "", [[long]]]]));
+        let error = CallError::new(&json!([
+            "UserError",
+            [format!("Code\u{a0}taken {long}"), "", [[long]]]
+        ]));
         assert_eq!(error.message.chars().count(), LONGEST);
         assert!(error.message.starts_with("Code taken"));
         let warning = CallError::new(&json!(["UserWarning", ["ab12.invoice_taxes", "Sure?", ""]]));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use canonical_model::{Account, Address, Failure, RecordRef, Result, TaxRegistration};
+use canonical_model::{Account, Address, Failure, Result, TaxRegistration};
 use serde_json::{Value, json};
 
 use crate::directory::Lookups;
@@ -198,11 +198,7 @@ pub(crate) fn compact(number: &str) -> String {
 
 /// The billing address, over the first that is there. A new party gets an address in any case: without one it cannot be
 /// invoiced.
-fn address_change(
-    account: &Account,
-    existing: Option<&Record>,
-    lookups: &Lookups,
-) -> Result<Option<Value>> {
+fn address_change(account: &Account, existing: Option<&Record>, lookups: &Lookups) -> Result<Option<Value>> {
     let there = existing
         .map(|record| record.many("addresses"))
         .transpose()?
@@ -216,7 +212,10 @@ fn address_change(
         return Ok(None);
     }
     let country = lookups.country_id(&own.country).ok_or_else(|| {
-        let message = format!("Tryton has no country {}: import the countries there", own.country);
+        let message = format!(
+            "Tryton has no country {}: import the countries there",
+            own.country
+        );
         Failure::business("invalid_value", message)
     })?;
     let mut values = Values::default();
@@ -230,11 +229,6 @@ fn address_change(
         Some(id) => json!([["write", [id], values]]),
         None => creating(vec![values]),
     }))
-}
-
-/// Payment terms by id, or by name to be looked up.
-pub(crate) fn is_id(reference: &RecordRef) -> bool {
-    !reference.id.is_empty() && reference.id.bytes().all(|b| b.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -260,7 +254,11 @@ mod tests {
     #[test]
     fn a_party_becomes_an_account_with_tax_and_address() {
         let account = to_canonical(&party(), &lookups()).unwrap();
-        let countries: Vec<_> = account.tax_registrations.iter().map(|r| r.country.as_str()).collect();
+        let countries: Vec<_> = account
+            .tax_registrations
+            .iter()
+            .map(|r| r.country.as_str())
+            .collect();
         assert_eq!(countries, ["DE", "GB"]);
         let address = account.billing_address.unwrap();
         assert_eq!((address.country.as_str(), address.lines.len()), ("DE", 2));

@@ -125,7 +125,9 @@ pub(crate) fn tag(kind: Kind, key: &str, at: usize) -> Tag {
 pub(crate) fn tag_of(record: &Record) -> Tag {
     let lines = record.many("lines").unwrap_or_default();
     let tags = lines.iter().map(|line| Tag::of(line.text("note").as_deref()));
-    tags.into_iter().find(|tag| tag.get("key").is_some()).unwrap_or_default()
+    tags.into_iter()
+        .find(|tag| tag.get("key").is_some())
+        .unwrap_or_default()
 }
 
 /// Where a document stands.
@@ -185,7 +187,11 @@ pub(crate) fn priced(
         _ => line.quantity,
     };
     let quantity = wanted.round_dp(digits).normalize();
-    let quantity = if quantity.is_zero() { Decimal::ONE } else { quantity };
+    let quantity = if quantity.is_zero() {
+        Decimal::ONE
+    } else {
+        quantity
+    };
     let computed = |price: Decimal| tryton_rounds(quantity * price, currency);
     let price = line.unit_price.amount;
     let told = quantity == line.quantity.normalize() && price.normalize().scale() <= PRICE_DIGITS;
@@ -247,7 +253,10 @@ pub(crate) fn line_values(line: &Line<'_>, defaults: &Defaults, company: i64, cu
         .set("description", line.description)
         .set("note", line.tag.line())
         .set("taxes", json!([["add", taxes]]))
-        .set_opt("origin", line.origin.map(|id| format!("account.invoice.line,{id}")));
+        .set_opt(
+            "origin",
+            line.origin.map(|id| format!("account.invoice.line,{id}")),
+        );
     values.build()
 }
 
@@ -393,23 +402,44 @@ mod tests {
         };
         // 7.5 h at 150: nothing to round.
         let plain = line(dec!(7.5), dec!(150), dec!(1125), 1);
-        assert_eq!(by_hour(&plain, 450, &with).unwrap(), is(dec!(7.5), dec!(150), dec!(0)));
+        assert_eq!(
+            by_hour(&plain, 450, &with).unwrap(),
+            is(dec!(7.5), dec!(150), dec!(0))
+        );
         // Three entries of 20 minutes, each rounded by itself, come to a cent more than an hour.
         let cents = line(dec!(1), dec!(100.01), dec!(100.02), 3);
-        assert_eq!(by_hour(&cents, 60, &with).unwrap(), is(dec!(1), dec!(100.01), dec!(0.01)));
-        assert_eq!(by_hour(&cents, 60, &without).unwrap(), is(dec!(1), dec!(100.02), dec!(0)));
+        assert_eq!(
+            by_hour(&cents, 60, &with).unwrap(),
+            is(dec!(1), dec!(100.01), dec!(0.01))
+        );
+        assert_eq!(
+            by_hour(&cents, 60, &without).unwrap(),
+            is(dec!(1), dec!(100.02), dec!(0))
+        );
         // Half a cent goes to the even one in Tryton, away from zero in ours.
         let half = line(dec!(0.5), dec!(100.01), dec!(50.01), 1);
-        assert_eq!(by_hour(&half, 30, &with).unwrap(), is(dec!(0.5), dec!(100.01), dec!(0.01)));
+        assert_eq!(
+            by_hour(&half, 30, &with).unwrap(),
+            is(dec!(0.5), dec!(100.01), dec!(0.01))
+        );
         // Twenty minutes are no hundredths of an hour: the price makes up for it.
         let third = line(dec!(0.3333), dec!(100.01), dec!(33.34), 1);
-        assert_eq!(by_hour(&third, 20, &with).unwrap(), is(dec!(0.33), dec!(101.0303), dec!(0)));
+        assert_eq!(
+            by_hour(&third, 20, &with).unwrap(),
+            is(dec!(0.33), dec!(101.0303), dec!(0))
+        );
         // Priced by the day, shown by the hour.
         let day = line(dec!(1), dec!(1000), dec!(1000), 1);
-        assert_eq!(by_hour(&day, 480, &with).unwrap(), is(dec!(8), dec!(125), dec!(0)));
+        assert_eq!(
+            by_hour(&day, 480, &with).unwrap(),
+            is(dec!(8), dec!(125), dec!(0))
+        );
         // Nothing makes 1000.01 of 700 hours but a rest.
         let odd = line(dec!(7), dec!(1), dec!(1000.01), 1);
-        assert_eq!(by_hour(&odd, 42_000, &without).unwrap_err().code, "amount_differs");
+        assert_eq!(
+            by_hour(&odd, 42_000, &without).unwrap_err().code,
+            "amount_differs"
+        );
         assert!(!by_hour(&odd, 42_000, &with).unwrap().difference.is_zero());
     }
 
@@ -444,6 +474,9 @@ mod tests {
         let time = TimeByLine::from([(30, vec![7])]);
         let read = to_line(&row, Currency::EUR, &time, &settings(), Decimal::ONE).unwrap();
         assert_eq!(read.sources, [sources[1].clone(), sources[0].clone()]);
-        assert_eq!((read.role, read.description.as_str()), (None, "Milestone Billing"));
+        assert_eq!(
+            (read.role, read.description.as_str()),
+            (None, "Milestone Billing")
+        );
     }
 }

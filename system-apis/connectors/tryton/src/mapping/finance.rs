@@ -26,7 +26,9 @@ pub(crate) fn to_legal_entity(record: &Record, lookups: &Lookups) -> Result<Lega
     nexuses.sort();
     nexuses.dedup();
     Ok(LegalEntity {
-        name: record.text("party.name").ok_or_else(|| record.bad("party.name"))?,
+        name: record
+            .text("party.name")
+            .ok_or_else(|| record.bad("party.name"))?,
         nexuses,
         country,
         currency: lookups.currency(record, "currency")?,
@@ -69,7 +71,10 @@ pub(crate) fn to_fx_rate(record: &Record, lookups: &Lookups, own: &Rates) -> Res
         return Ok(None);
     }
     let day = record.day("date")?;
-    let base = own.range(..=day).next_back().map_or(Decimal::ONE, |(_, rate)| *rate);
+    let base = own
+        .range(..=day)
+        .next_back()
+        .map_or(Decimal::ONE, |(_, rate)| *rate);
     let rate = base
         .checked_div(record.amount("rate")?)
         .ok_or_else(|| record.bad("rate"))?;
@@ -114,7 +119,10 @@ mod tests {
             ("2026-10-01".parse().unwrap(), dec!(9)),
         ]);
         let seen = rate(own);
-        assert_eq!((seen.from.code(), seen.to.code(), seen.rate), ("USD", "EUR", dec!(1.6)));
+        assert_eq!(
+            (seen.from.code(), seen.to.code(), seen.rate),
+            ("USD", "EUR", dec!(1.6))
+        );
         let euro = record(json!({"id": 1, "currency": 1, "rate": decimal("1"), "date": day("2026-09-01")}));
         assert_eq!(to_fx_rate(&euro, &lookups(), &Rates::new()).unwrap(), None);
         let odd = record(json!({"id": 1, "currency": 8, "rate": decimal("1"), "date": day("2026-09-01")}));

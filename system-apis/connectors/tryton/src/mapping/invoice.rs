@@ -1,8 +1,8 @@
 //! Invoices, credit notes, expenses and payments, as they are read.
 
 use canonical_model::{
-    ApprovalState, CreditNote, Expense, Invoice, InvoiceStatus, Money, Payment, PaymentApplication, RecordRef,
-    Result,
+    ApprovalState, CreditNote, Expense, Invoice, InvoiceStatus, Money, Payment, PaymentApplication,
+    RecordRef, Result,
 };
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -80,11 +80,20 @@ pub(crate) fn to_credit_note(
             .reference("party", "party.rec_name")
             .ok_or_else(|| record.bad("party"))?,
         invoice: invoice.ok_or_else(|| {
-            record.unmapped("lines", "its lines do not name the invoice that the credit note takes back")
+            record.unmapped(
+                "lines",
+                "its lines do not name the invoice that the credit note takes back",
+            )
         })?,
         date: date(record)?,
         currency,
-        lines: lines(record, currency, &TimeByLine::new(), settings, Decimal::NEGATIVE_ONE)?,
+        lines: lines(
+            record,
+            currency,
+            &TimeByLine::new(),
+            settings,
+            Decimal::NEGATIVE_ONE,
+        )?,
         total: Some(Money::new(-record.amount("total_amount")?, currency)),
     })
 }
@@ -191,13 +200,18 @@ mod tests {
         assert_eq!(paid(invoice("validated", "0")), (InvoiceStatus::Draft, dec!(0)));
         assert_eq!(paid(invoice("posted", "60")), (InvoiceStatus::Open, dec!(40)));
         assert_eq!(paid(invoice("paid", "0")), (InvoiceStatus::Paid, dec!(100)));
-        assert_eq!(paid(invoice("cancelled", "0")), (InvoiceStatus::Cancelled, dec!(0)));
+        assert_eq!(
+            paid(invoice("cancelled", "0")),
+            (InvoiceStatus::Cancelled, dec!(0))
+        );
         let open = invoice("posted", "60");
         assert_eq!(open.due_date.unwrap().to_string(), "2027-01-24");
         assert_eq!(open.project, Some(RecordRef::id("7")));
         let odd = document("elsewhere", "0", "1", "");
         assert_eq!(
-            to_invoice(&odd, &lookups(), &TimeByLine::new(), &settings()).unwrap_err().code,
+            to_invoice(&odd, &lookups(), &TimeByLine::new(), &settings())
+                .unwrap_err()
+                .code,
             "unmapped_value"
         );
     }
@@ -206,10 +220,15 @@ mod tests {
     fn a_credit_note_is_positive_and_names_its_invoice() {
         let record = document("posted", "0", "-100", "");
         let note = to_credit_note(&record, &lookups(), Some(3), &settings()).unwrap();
-        assert_eq!((note.total.unwrap().amount, note.lines[0].amount.amount), (dec!(100), dec!(100)));
+        assert_eq!(
+            (note.total.unwrap().amount, note.lines[0].amount.amount),
+            (dec!(100), dec!(100))
+        );
         assert_eq!(note.invoice.id, "3");
         assert_eq!(
-            to_credit_note(&record, &lookups(), None, &settings()).unwrap_err().code,
+            to_credit_note(&record, &lookups(), None, &settings())
+                .unwrap_err()
+                .code,
             "unmapped_value"
         );
     }
@@ -218,8 +237,14 @@ mod tests {
     fn an_expense_is_read_from_its_tag_and_its_line() {
         let note = "fairlead: key=k person=1 project=7 billable=true reimbursable=false";
         let expense = to_expense(&document("posted", "0", "83.46", note), &lookups(), Some(9)).unwrap();
-        assert_eq!(expense.person.label.as_deref(), Some("anna.keller@northwind-advisory.example"));
-        assert_eq!((expense.amount.amount, expense.reimbursable), (dec!(83.46), false));
+        assert_eq!(
+            expense.person.label.as_deref(),
+            Some("anna.keller@northwind-advisory.example")
+        );
+        assert_eq!(
+            (expense.amount.amount, expense.reimbursable),
+            (dec!(83.46), false)
+        );
         assert_eq!(expense.category, RecordRef::labelled("12", "Travel"));
         assert_eq!(expense.invoice, Some(RecordRef::id("9")));
     }

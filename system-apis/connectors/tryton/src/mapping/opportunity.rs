@@ -76,7 +76,9 @@ impl Terms {
     }
 
     fn money(&self, name: &str, currency: Currency) -> Result<Option<Money>> {
-        Ok(self.read::<Decimal>(name)?.map(|amount| Money::new(amount, currency)))
+        Ok(self
+            .read::<Decimal>(name)?
+            .map(|amount| Money::new(amount, currency)))
     }
 
     fn day(&self, name: &str) -> Result<Option<NaiveDate>> {
@@ -106,13 +108,21 @@ impl Terms {
 /// A deal.
 pub(crate) fn to_canonical(record: &Record, lookups: &Lookups, items: &Items) -> Result<Opportunity> {
     let comment = record.text("comment");
-    let (terms, tag) = (Terms::of(record.id()?, comment.as_deref()), Tag::of(comment.as_deref()));
+    let (terms, tag) = (
+        Terms::of(record.id()?, comment.as_deref()),
+        Tag::of(comment.as_deref()),
+    );
     let currency = lookups.currency(record, "currency")?;
     let stage = match record.text("state").as_deref() {
         Some("lead" | "opportunity" | "converted") => OpportunityStage::Open,
         Some("won") => OpportunityStage::Won,
         Some("lost" | "cancelled") => OpportunityStage::Lost,
-        _ => return Err(record.unmapped("state", "lead, opportunity, converted, won, lost and cancelled are known")),
+        _ => {
+            return Err(record.unmapped(
+                "state",
+                "lead, opportunity, converted, won, lost and cancelled are known",
+            ));
+        }
     };
     let closed = record.date("end_date")?;
     let close_date = match closed {
@@ -133,7 +143,9 @@ pub(crate) fn to_canonical(record: &Record, lookups: &Lookups, items: &Items) ->
         stage,
         account: record.reference("party", "party.rec_name"),
         owner: record.integer("employee").map(|id| lookups.person(id)),
-        amount: record.decimal("amount")?.map(|amount| Money::new(amount, currency)),
+        amount: record
+            .decimal("amount")?
+            .map(|amount| Money::new(amount, currency)),
         close_date,
         signature_date: terms.day("signed")?,
         legal_entity: record.reference("company", "company.party.name"),
@@ -162,7 +174,9 @@ fn to_line(line: &Record, currency: Currency, lookups: &Lookups, items: &Items) 
     let name = product.as_ref().and_then(|product| product.label.clone());
     let quantity = line.decimal("quantity")?.unwrap_or(Decimal::ONE);
     let others = items.all();
-    let charged = line.integer("product").is_none_or(|product| others.contains(&product));
+    let charged = line
+        .integer("product")
+        .is_none_or(|product| others.contains(&product));
     let hours_in = line.integer("unit").and_then(|unit| lookups.hours_in(unit));
     let hours = hours_in.filter(|_| !charged).map(|hours| hours * quantity);
     // List prices are in the currency of the company.
@@ -183,7 +197,9 @@ fn to_line(line: &Record, currency: Currency, lookups: &Lookups, items: &Items) 
         description: terms.text("name").or(name).unwrap_or_default(),
         workstream: terms.text("workstream"),
         role: product.filter(|_| hours.is_some()),
-        minutes: hours.map(|hours| Minutes::from_hours(hours).ok_or_else(|| line.bad("quantity"))).transpose()?,
+        minutes: hours
+            .map(|hours| Minutes::from_hours(hours).ok_or_else(|| line.bad("quantity")))
+            .transpose()?,
         rate: price.filter(|_| hours.is_some()).map(|price| Rate {
             money: money(price),
             per: RatePer::Hour,
@@ -201,7 +217,10 @@ pub(crate) fn to_tryton(deal: &Opportunity, existing: &Record) -> Value {
     let mut tag = Tag::of(comment.as_deref());
     let project = deal.project.as_ref();
     tag.set("project", project.map(|project| project.id.as_str()));
-    tag.set("project_code", project.and_then(|project| project.label.as_deref()));
+    tag.set(
+        "project_code",
+        project.and_then(|project| project.label.as_deref()),
+    );
     tag.set("project_status", deal.project_status.as_deref());
     let mut values = Values::default();
     if tag != Tag::of(comment.as_deref()) {
@@ -246,8 +265,14 @@ mod tests {
             panic!("two lines: {:?}", read.lines);
         };
         assert_eq!(role.minutes, Some(Minutes::new(6000)));
-        assert_eq!((role.amount.amount, role.workstream.as_deref()), (dec!(20000), Some("Design")));
-        assert_eq!((milestone.role.as_ref(), milestone.amount.amount), (None, dec!(30000)));
+        assert_eq!(
+            (role.amount.amount, role.workstream.as_deref()),
+            (dec!(20000), Some("Design"))
+        );
+        assert_eq!(
+            (milestone.role.as_ref(), milestone.amount.amount),
+            (None, dec!(30000))
+        );
         assert_eq!(milestone.milestone_date.unwrap().to_string(), "2027-01-31");
         assert_eq!(milestone.description, "Blueprint");
     }
@@ -255,7 +280,10 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_named_and_what_is_unknown_too() {
         let spoilt = to_canonical(&deal("won", "Start: soon"), &lookups(), &settings().items).unwrap_err();
-        assert!(spoilt.code == "unmapped_value" && spoilt.message.contains("soon"), "{spoilt}");
+        assert!(
+            spoilt.code == "unmapped_value" && spoilt.message.contains("soon"),
+            "{spoilt}"
+        );
         let state = to_canonical(&deal("dreamt", ""), &lookups(), &settings().items).unwrap_err();
         assert!(state.message.contains("dreamt"), "{state}");
     }

@@ -7,7 +7,9 @@ use crate::wire::Record;
 /// An employee. One without an e-mail address keeps an empty one: nobody can be matched to it by accident.
 pub(crate) fn to_canonical(record: &Record) -> Result<Person> {
     Ok(Person {
-        name: record.text("party.name").ok_or_else(|| record.bad("party.name"))?,
+        name: record
+            .text("party.name")
+            .ok_or_else(|| record.bad("party.name"))?,
         email: record.text("party.email").unwrap_or_default(),
         home_entity: record.reference("company", "company.party.name"),
         role: None,

@@ -5,9 +5,7 @@
 
 use std::str::FromStr;
 
-use canonical_model::{
-    BillingMethod, Failure, Money, Project, ProjectStatus, RecordRef, Result,
-};
+use canonical_model::{BillingMethod, Failure, Money, Project, ProjectStatus, RecordRef, Result};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
@@ -37,7 +35,11 @@ pub(crate) const FIELDS: [&str; 12] = [
 const PLANNED: &str = "planned";
 
 /// A project. One that we did not make is in the currency of its company.
-pub(crate) fn to_canonical(record: &Record, lookups: &Lookups, settings: &ProjectSettings) -> Result<Project> {
+pub(crate) fn to_canonical(
+    record: &Record,
+    lookups: &Lookups,
+    settings: &ProjectSettings,
+) -> Result<Project> {
     let tag = Tag::of(record.text("comment").as_deref());
     let currency = match tag.get("currency") {
         Some(code) => code.parse().map_err(|_| unreadable(record, "currency", code))?,
@@ -126,7 +128,11 @@ pub(crate) fn to_tryton(
         .change("number", project.code.as_str(), existing)
         .change("comment", tag.within(comment.as_deref()), existing);
     if project.account.is_some() {
-        values.change("party", id_or_null(project.account.as_ref(), "account")?, existing);
+        values.change(
+            "party",
+            id_or_null(project.account.as_ref(), "account")?,
+            existing,
+        );
     }
     let (own, others) = match project.status {
         ProjectStatus::Closed => (&settings.done, &settings.open),
@@ -135,7 +141,9 @@ pub(crate) fn to_tryton(
     let now = existing.and_then(|record| record.integer("status"));
     if now.is_none_or(|now| others.contains(&now)) {
         let progress = (project.status == ProjectStatus::Closed).then_some(1);
-        values.set_opt("status", own.first().copied()).set("progress", progress);
+        values
+            .set_opt("status", own.first().copied())
+            .set("progress", progress);
     }
     let bookable = existing.is_some_and(|record| record.flag("timesheet_available"));
     if project.status == ProjectStatus::Active && !bookable {
@@ -161,11 +169,20 @@ fn fill(tag: &mut Tag, project: &Project) -> Result<()> {
     tag.set("currency", Some(project.currency.code()));
     tag.set("billing", billing.map(|(_, word)| *word));
     tag.set("budget", budget.map(|budget| budget.amount.normalize()));
-    tag.set("margin", project.target_margin_percent.map(|margin| margin.normalize()));
+    tag.set(
+        "margin",
+        project.target_margin_percent.map(|margin| margin.normalize()),
+    );
     tag.set("region", project.region.as_deref());
-    tag.set("manager", project.manager.as_ref().map(|manager| manager.id.as_str()));
+    tag.set(
+        "manager",
+        project.manager.as_ref().map(|manager| manager.id.as_str()),
+    );
     let card = project.rate_card.as_ref();
-    tag.set("rate_card", card.map(|card| card.label.as_deref().unwrap_or(&card.id)));
+    tag.set(
+        "rate_card",
+        card.map(|card| card.label.as_deref().unwrap_or(&card.id)),
+    );
     tag.set("start", project.start_date);
     tag.set("end", project.end_date);
     let state = match project.status {
@@ -201,7 +218,10 @@ mod tests {
     fn what_has_no_field_comes_back_from_the_tag() {
         let settings = settings().project;
         let mut project = to_canonical(&work("Ring Helga.", 1), &lookups(), &settings).unwrap();
-        assert_eq!((project.status, project.currency.code()), (ProjectStatus::Active, "EUR"));
+        assert_eq!(
+            (project.status, project.currency.code()),
+            (ProjectStatus::Active, "EUR")
+        );
         project.status = ProjectStatus::Planned;
         project.billing_method = Some(BillingMethod::Retainer);
         project.currency = "USD".parse().unwrap();
@@ -215,14 +235,20 @@ mod tests {
         assert_eq!(back, project);
         assert_eq!(Tag::of(Some(comment)).get("key"), Some("q2p-7"));
         assert_eq!(values["project_invoice_method"], "manual");
-        assert!(values.get("timesheet_available").is_none(), "nobody books on a plan");
+        assert!(
+            values.get("timesheet_available").is_none(),
+            "nobody books on a plan"
+        );
     }
 
     #[test]
     fn an_unknown_status_is_named_and_a_tag_that_was_spoilt_too() {
         let settings = settings().project;
         let failure = to_canonical(&work("", 77), &lookups(), &settings).unwrap_err();
-        assert!(failure.code == "unmapped_value" && failure.message.contains("77"), "{failure}");
+        assert!(
+            failure.code == "unmapped_value" && failure.message.contains("77"),
+            "{failure}"
+        );
         let failure = to_canonical(&work("fairlead: currency=Euro", 1), &lookups(), &settings).unwrap_err();
         assert!(failure.message.contains("Euro"), "{failure}");
     }

@@ -24,7 +24,11 @@ pub(crate) const FIELDS: [&str; 8] = [
 ];
 
 /// A task; `None` for one that belongs to no project.
-pub(crate) fn to_canonical(record: &Record, works: &Works, settings: &ProjectSettings) -> Result<Option<Task>> {
+pub(crate) fn to_canonical(
+    record: &Record,
+    works: &Works,
+    settings: &ProjectSettings,
+) -> Result<Option<Task>> {
     let id = record.id()?;
     let Some(project) = works.project_of(id) else {
         return Ok(None);
@@ -77,7 +81,12 @@ pub(crate) fn to_tryton(
         .change("name", task.name.as_str(), existing)
         .change("comment", tag.within(comment.as_deref()), existing)
         .change("parent", id_of(within, "project")?, existing);
-    if task.planned_minutes != existing.map(|record| record.minutes("effort_duration")).transpose()?.flatten() {
+    if task.planned_minutes
+        != existing
+            .map(|record| record.minutes("effort_duration"))
+            .transpose()?
+            .flatten()
+    {
         values.set_opt("effort_duration", task.planned_minutes.map(duration));
     }
     let done = existing.map(|record| is_done(record, settings));
@@ -95,7 +104,10 @@ pub(crate) fn to_tryton(
         values.set("timesheet_available", true);
     }
     if existing.is_none() {
-        values.set("type", "task").set("number", key).set("company", company);
+        values
+            .set("type", "task")
+            .set("number", key)
+            .set("company", company);
     }
     Ok(values.build())
 }

@@ -136,7 +136,9 @@ mod tests {
     fn works() -> Works {
         Works::of(&[
             record(json!({"id": 1, "name": "Helios", "number": "HEL-1", "type": "project"})),
-            record(json!({"id": 2, "name": "Design", "type": "task", "parent": 1, "comment": "fairlead: billable=false"})),
+            record(
+                json!({"id": 2, "name": "Design", "type": "task", "parent": 1, "comment": "fairlead: billable=false"}),
+            ),
         ])
     }
 
@@ -144,7 +146,10 @@ mod tests {
     fn a_line_is_read_with_its_project_and_written_as_it_was() {
         let entry = to_canonical(&line(), &lookups(), &works()).unwrap().unwrap();
         assert_eq!(entry.project, RecordRef::labelled("1", "HEL-1"));
-        assert_eq!((entry.task.as_ref().unwrap().id.as_str(), entry.billable), ("2", false));
+        assert_eq!(
+            (entry.task.as_ref().unwrap().id.as_str(), entry.billable),
+            ("2", false)
+        );
         assert_eq!(entry.minutes, Minutes::new(450));
         assert_eq!(entry.invoice, Some(RecordRef::id("4")));
         let values = to_tryton(&entry, 3, "t2i-1", &lookups()).unwrap();
@@ -154,7 +159,10 @@ mod tests {
             ..entry
         };
         let values = to_tryton(&longer, 3, "t2i-1", &lookups()).unwrap();
-        assert_eq!(difference(&values, &line()), Some(json!({"duration": duration(longer.minutes)})));
+        assert_eq!(
+            difference(&values, &line()),
+            Some(json!({"duration": duration(longer.minutes)}))
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::writes::{Change, Master, put};
 use super::{Noun, Shared, Table, Writing, alike, loosely, plain};
 use crate::client::Search;
 use crate::directory::Lookups;
-use crate::mapping::account::{FIELDS, compact, is_id, to_canonical, to_tryton};
+use crate::mapping::account::{FIELDS, compact, to_canonical, to_tryton};
 use crate::wire::Record;
 
 plain!(
@@ -69,9 +69,10 @@ impl Noun for Accounts {
         match by {
             FindBy::Name => alike(record.text("name"), &value),
             FindBy::Email => contacts(&|text| text == value),
-            FindBy::Domain => contacts(&|text| domain_of(text).is_some_and(|domain| {
-                domain == value || domain.ends_with(&format!(".{value}"))
-            })),
+            FindBy::Domain => contacts(&|text| {
+                domain_of(text)
+                    .is_some_and(|domain| domain == value || domain.ends_with(&format!(".{value}")))
+            }),
             FindBy::EffectKey | FindBy::Code | FindBy::TaxRegistration => true,
         }
     }
@@ -118,19 +119,22 @@ impl Accounts {
             let message = format!("Tryton has no payment terms {:?}", terms.id);
             Failure::business("invalid_reference", message)
         };
-        if is_id(terms) {
-            return terms.id.parse().map_err(|_| unknown());
-        }
+        let by_id: Option<i64> = terms.id.parse().ok();
         let fields = ["name".to_owned()];
         let search = Search {
             model: "account.invoice.payment_term",
-            domain: vec![json!(["name", "ilike", loosely(&terms.id)])],
+            domain: vec![match by_id {
+                Some(id) => json!(["id", "=", id]),
+                None => json!(["name", "ilike", loosely(&terms.id)]),
+            }],
             order: &["id"],
             limit: None,
             fields: &fields,
         };
         let rows = self.0.client.search_read(search).await?.rows;
-        let found = rows.iter().find(|row| alike(row.text("name"), &terms.id));
+        let found = rows
+            .iter()
+            .find(|row| by_id.is_some() || alike(row.text("name"), &terms.id));
         found.ok_or_else(unknown)?.id()
     }
 }

@@ -59,7 +59,11 @@ impl<N: Noun> Shelf<N> {
             [[stamp, "=", time], ["id", ">", from.id]]
         ]);
         let mut domain = self.0.table().domain;
-        domain.push(json!(["write_date", if written { "!=" } else { "=" }, Value::Null]));
+        domain.push(json!([
+            "write_date",
+            if written { "!=" } else { "=" },
+            Value::Null
+        ]));
         domain.push(behind);
         let fields = fields(&self.0);
         let search = Search {

@@ -90,7 +90,17 @@ pub(crate) async fn make(shared: &Shared, document: Document<'_>) -> Result<Writ
     header.set("lines", creating(document.lines));
     let ids = shared.client.create(MODEL, vec![header.build()], what).await?;
     let id = ids.first().copied().unwrap_or_default();
-    let made = finish(shared, id, kind, key, what, &document.time, document.net, document.post).await;
+    let made = finish(
+        shared,
+        id,
+        kind,
+        key,
+        what,
+        &document.time,
+        document.net,
+        document.post,
+    )
+    .await;
     match made {
         // An answer that is lost leaves doubt, and a draft that nobody finds; anything else leaves nothing.
         Err(failure) if !failure.is_unknown() => {
@@ -108,7 +118,10 @@ pub(crate) async fn make(shared: &Shared, document: Document<'_>) -> Result<Writ
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "the parts of one document, taken apart once")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the parts of one document, taken apart once"
+)]
 async fn finish(
     shared: &Shared,
     id: i64,
@@ -155,11 +168,18 @@ async fn tie_time(shared: &Shared, id: i64, time: &BTreeMap<usize, Vec<i64>>, wh
     }
     let rows = shared.rows(MODEL, &[id], &["lines.note"]).await?;
     let mut changes = Vec::new();
-    for line in rows.first().map(|row| row.many("lines")).transpose()?.unwrap_or_default() {
+    for line in rows
+        .first()
+        .map(|row| row.many("lines"))
+        .transpose()?
+        .unwrap_or_default()
+    {
         let tag = tag::Tag::of(line.text("note").as_deref());
         let number = tag.get("n").and_then(|n| n.parse().ok());
         // The line of a rest has the same number and no sources.
-        let entries = number.filter(|_| tag.get("rest").is_none()).and_then(|n: usize| time.get(&n));
+        let entries = number
+            .filter(|_| tag.get("rest").is_none())
+            .and_then(|n: usize| time.get(&n));
         if let Some(entries) = entries {
             changes.push((entries.clone(), json!({ "invoice_line": line.id()? })));
         }
@@ -199,8 +219,7 @@ impl Header {
     /// What Tryton fills in where a person chooses this party.
     ///
     /// # Errors
-    /// Business `invalid_reference` for a party that is not there; Business `required_field_missing` for one without an
-    /// address.
+    /// Business `required_field_missing` for a party without an address.
     pub(crate) async fn of_party(
         shared: &Shared,
         kind: Kind,
@@ -208,10 +227,6 @@ impl Header {
         company: i64,
         currency: i64,
     ) -> Result<Self> {
-        if shared.rows("party.party", &[party], &["name"]).await?.is_empty() {
-            let message = format!("Tryton has no party {party}");
-            return Err(Failure::business("invalid_reference", message));
-        }
         let values = json!({ "party": party, "company": company, "type": kind.side(), "currency": currency });
         let record = shared.client.on_change(MODEL, values, &["party", "type"]).await?;
         if record.integer("invoice_address").is_none() {
@@ -229,7 +244,13 @@ impl Header {
             .set("party", party)
             .set("company", company)
             .set("currency", currency);
-        for field in ["invoice_address", "account", "payment_term", "journal", "party_tax_identifier"] {
+        for field in [
+            "invoice_address",
+            "account",
+            "payment_term",
+            "journal",
+            "party_tax_identifier",
+        ] {
             values.set_opt(field, self.record.integer(field));
         }
         values
@@ -267,7 +288,8 @@ pub(crate) async fn defaults(
             .await?;
         let defaults = Defaults::of(&filled);
         if defaults.account.is_none() {
-            let message = format!("product {product} has no account in Tryton: give its accounting category one");
+            let message =
+                format!("product {product} has no account in Tryton: give its accounting category one");
             return Err(Failure::business("required_field_missing", message));
         }
         found.insert(*product, defaults);

@@ -97,13 +97,18 @@ impl Noun for Expenses {
         for origins in origins.chunks(100) {
             let search = Search {
                 model: "account.invoice.line",
-                domain: vec![json!(["origin", "in", origins]), json!(["invoice.type", "=", "out"])],
+                domain: vec![
+                    json!(["origin", "in", origins]),
+                    json!(["invoice.type", "=", "out"]),
+                ],
                 order: &["id"],
                 limit: None,
                 fields: &fields,
             };
             for row in self.0.client.search_read(search).await?.rows {
-                let expense = row.text("origin").and_then(|origin| of_line.get(&origin).copied());
+                let expense = row
+                    .text("origin")
+                    .and_then(|origin| of_line.get(&origin).copied());
                 if let (Some(expense), Some(invoice)) = (expense, row.integer("invoice")) {
                     charged.insert(expense, invoice);
                 }
@@ -149,7 +154,11 @@ impl Expenses {
         let party = if expense.reimbursable {
             employee.party
         } else {
-            shared.settings.expense.paid_by_firm.unwrap_or(lookups.company_party)
+            shared
+                .settings
+                .expense
+                .paid_by_firm
+                .unwrap_or(lookups.company_party)
         };
         let company = lookups.company;
         let currency = shared
@@ -171,7 +180,10 @@ impl Expenses {
         tag.set("task", expense.task.as_ref().map(|task| task.id.as_str()));
         tag.set("billable", Some(expense.billable));
         tag.set("reimbursable", Some(expense.reimbursable));
-        tag.set("reverses", expense.reverses.as_ref().map(|reversed| reversed.id.as_str()));
+        tag.set(
+            "reverses",
+            expense.reverses.as_ref().map(|reversed| reversed.id.as_str()),
+        );
         let amount = expense.amount.amount;
         let line = Line {
             product,
@@ -182,7 +194,11 @@ impl Expenses {
             },
             unit_price: amount.abs(),
             description: expense.note.as_deref().unwrap_or_default(),
-            tax: expense.tax_code.as_ref().map(|code| id_of(code, "tax code")).transpose()?,
+            tax: expense
+                .tax_code
+                .as_ref()
+                .map(|code| id_of(code, "tax code"))
+                .transpose()?,
             tag: &tag,
             origin: None,
         };
@@ -203,13 +219,24 @@ impl Expenses {
     /// Tryton has no field for the project of a supplier invoice, so that it does not check it either.
     async fn check_place(&self, expense: &Expense) -> Result<()> {
         let project = id_of(&expense.project, "project")?;
-        let task = expense.task.as_ref().map(|task| id_of(task, "task")).transpose()?;
+        let task = expense
+            .task
+            .as_ref()
+            .map(|task| id_of(task, "task"))
+            .transpose()?;
         let works = Works::read(&self.0, [project].into_iter().chain(task)).await?;
-        let holds = |work: i64| works.project_of(work).is_some_and(|found| found.id == expense.project.id);
+        let holds = |work: i64| {
+            works
+                .project_of(work)
+                .is_some_and(|found| found.id == expense.project.id)
+        };
         if holds(project) && task.is_none_or(holds) {
             return Ok(());
         }
-        let message = format!("project {} and the task are not there in Tryton", expense.project.id);
+        let message = format!(
+            "project {} and the task are not there in Tryton",
+            expense.project.id
+        );
         Err(Failure::business("invalid_reference", message))
     }
 }

@@ -15,11 +15,11 @@ use super::writes::refuse_change;
 use super::{By, Noun, Shared, Table, Writing, plain};
 use crate::client::Search;
 use crate::directory::Lookups;
+use crate::mapping::check_entity;
 use crate::mapping::document::{
     DRAFT, FIELDS, Kind, Line, TimeByLine, line_values, priced, product_of, sources_text, tag, tag_of,
 };
 use crate::mapping::invoice::{to_credit_note, to_invoice};
-use crate::mapping::check_entity;
 use crate::tag;
 use crate::wire::{Record, date, id_of};
 
@@ -144,7 +144,7 @@ impl Noun for Invoices {
             shared,
             kind: Kind::Invoice,
             key,
-            party: id_of(&invoice.account, "account")?,
+            party: shared.check_party(&invoice.account).await?,
             project: invoice.project.as_ref().map(|project| project.id.as_str()),
             currency: invoice.currency,
             sign: Decimal::ONE,
@@ -219,7 +219,9 @@ impl Noun for CreditNotes {
     async fn extra(&self, records: &[Record]) -> Result<Corrected> {
         let lines: Vec<i64> = records.iter().filter_map(origin).collect();
         let rows = self.0.rows("account.invoice.line", &lines, &["invoice"]).await?;
-        let pairs = rows.iter().filter_map(|row| Some((row.integer("id")?, row.integer("invoice")?)));
+        let pairs = rows
+            .iter()
+            .filter_map(|row| Some((row.integer("id")?, row.integer("invoice")?)));
         Ok(pairs.collect())
     }
 
@@ -240,7 +242,7 @@ impl Noun for CreditNotes {
             shared,
             kind: Kind::CreditNote,
             key,
-            party: id_of(&note.account, "account")?,
+            party: shared.check_party(&note.account).await?,
             project: None,
             currency: note.currency,
             sign: Decimal::NEGATIVE_ONE,
@@ -292,7 +294,10 @@ impl CreditNotes {
             Failure::business("invalid_reference", message)
         };
         let id = id_of(&note.invoice, "invoice")?;
-        let rows = self.0.rows("account.invoice", &[id], &["lines", "type", "state"]).await?;
+        let rows = self
+            .0
+            .rows("account.invoice", &[id], &["lines", "type", "state"])
+            .await?;
         let row = rows
             .first()
             .filter(|row| row.text("type").as_deref() == Some("out"))
@@ -308,7 +313,10 @@ impl CreditNotes {
         let id: i64 = made.id.parse().unwrap_or_default();
         let applied = async {
             let rows = shared.rows("account.invoice", &[id], &["lines_to_pay"]).await?;
-            let lines = rows.first().map(|row| row.ids("lines_to_pay")).unwrap_or_default();
+            let lines = rows
+                .first()
+                .map(|row| row.ids("lines_to_pay"))
+                .unwrap_or_default();
             if lines.is_empty() {
                 return Ok(());
             }
@@ -357,7 +365,10 @@ impl Draft<'_> {
             }
         }
         let (party, company) = (self.party, lookups.company);
-        let currency = shared.directory.currency_id(&shared.client, self.currency).await?;
+        let currency = shared
+            .directory
+            .currency_id(&shared.client, self.currency)
+            .await?;
         let items = &shared.settings.items;
         let mut products = lines
             .iter()
@@ -393,7 +404,11 @@ impl Draft<'_> {
                 quantity: told.quantity * self.sign,
                 unit_price: told.unit_price,
                 description: &line.description,
-                tax: line.tax_code.as_ref().map(|code| id_of(code, "tax code")).transpose()?,
+                tax: line
+                    .tax_code
+                    .as_ref()
+                    .map(|code| id_of(code, "tax code"))
+                    .transpose()?,
                 tag: &tag,
                 origin: self.corrects.map(|corrects| corrects.line).or(charged),
             };

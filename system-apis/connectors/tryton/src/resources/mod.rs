@@ -25,7 +25,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use canonical_model::{
-    Changes, Failure, FindBy, Link, ListQuery, Page, Resource, Result, Sourced, Write, WriteResult, Written,
+    Changes, Failure, FindBy, Link, ListQuery, Page, RecordRef, Resource, Result, Sourced, Write,
+    WriteResult, Written,
 };
 use chrono::{DateTime, Utc};
 use futures_util::stream::{self, StreamExt};
@@ -38,7 +39,7 @@ use crate::client::{Client, Search};
 use crate::cursor::listing;
 use crate::directory::{Directory, Lookups};
 use crate::settings::Settings;
-use crate::wire::{Record, date};
+use crate::wire::{Record, date, id_of};
 
 /// The vendor's name in refusals.
 pub(crate) const VENDOR: &str = "Tryton";
@@ -97,6 +98,21 @@ impl Shared {
             rows.extend(self.client.search_read(search).await?.rows);
         }
         Ok(rows)
+    }
+}
+
+impl Shared {
+    /// The id of a party that is there. Not every database refuses a reference that leads nowhere.
+    ///
+    /// # Errors
+    /// Business `invalid_reference` where there is none.
+    pub(crate) async fn check_party(&self, party: &RecordRef) -> Result<i64> {
+        let id = id_of(party, "account")?;
+        if self.rows("party.party", &[id], &["code"]).await?.is_empty() {
+            let message = format!("Tryton has no party {id}");
+            return Err(Failure::business("invalid_reference", message));
+        }
+        Ok(id)
     }
 }
 
@@ -305,36 +321,33 @@ impl<N: Noun> Shelf<N> {
             let message = format!("{VENDOR} cannot list a {} by {word}", N::Record::NAME);
             Err(Failure::business("filter_not_supported", message))
         };
-        let mut domains = Vec::new();
-        for (filter, word, value, by) in [
+        // What is no id is the id of nothing.
+        let id = |text: &String| text.parse().unwrap_or(-1);
+        let asked = [
             (
                 Filter::Account,
                 "account",
-                &query.account,
-                By::Account as fn(i64) -> By<'static>,
+                query.account.as_ref().map(|v| By::Account(id(v))),
             ),
-            (Filter::Project, "project", &query.project, By::Project),
-            (Filter::Person, "person", &query.person, By::Person),
-        ] {
-            let Some(value) = value else { continue };
-            allowed(filter, word)?;
-            // What is no id is the id of nothing.
-            domains.push(self.0.filter(by(value.parse().unwrap_or(-1)))?);
-        }
-        if let Some(word) = &query.state {
-            allowed(Filter::State, "state")?;
-            domains.push(self.0.filter(By::State(word))?);
-        }
-        for (day, by) in [
             (
-                query.date_from,
-                By::From as fn(chrono::NaiveDate) -> By<'static>,
+                Filter::Project,
+                "project",
+                query.project.as_ref().map(|v| By::Project(id(v))),
             ),
-            (query.date_to, By::To),
-        ] {
-            let Some(day) = day else { continue };
-            allowed(Filter::Date, "date")?;
-            domains.push(self.0.filter(by(day))?);
+            (
+                Filter::Person,
+                "person",
+                query.person.as_ref().map(|v| By::Person(id(v))),
+            ),
+            (Filter::State, "state", query.state.as_deref().map(By::State)),
+            (Filter::Date, "date", query.date_from.map(By::From)),
+            (Filter::Date, "date", query.date_to.map(By::To)),
+        ];
+        let mut domains = Vec::new();
+        for (filter, word, by) in asked {
+            let Some(by) = by else { continue };
+            allowed(filter, word)?;
+            domains.push(self.0.filter(by)?);
         }
         Ok(domains)
     }

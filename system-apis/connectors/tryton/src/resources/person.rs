@@ -29,7 +29,13 @@ impl Noun for People {
         // By default Tryton leaves out who has left.
         Table {
             domain: vec![json!(["active", "in", [true, false]])],
-            fields: vec!["party.name", "party.email", "company", "company.party.name", "active"],
+            fields: vec![
+                "party.name",
+                "party.email",
+                "company",
+                "company.party.name",
+                "active",
+            ],
             filters: Vec::new(),
         }
     }

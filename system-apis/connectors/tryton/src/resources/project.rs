@@ -47,7 +47,11 @@ impl Noun for Projects {
             ]),
             By::State("active") => json!([
                 ["status", "in", settings.open],
-                ["OR", ["comment", "=", null], ["comment", "not ilike", tag::pattern("state", "planned")]]
+                [
+                    "OR",
+                    ["comment", "=", null],
+                    ["comment", "not ilike", tag::pattern("state", "planned")]
+                ]
             ]),
             By::State(word) => return Err(unknown_state(word)),
             _ => json!([]),
@@ -104,6 +108,9 @@ impl Noun for Projects {
 #[async_trait]
 impl Master for Projects {
     async fn change(&self, write: &Write<Project>, existing: Option<&Record>) -> Result<Change> {
+        if let Some(account) = &write.record.account {
+            self.0.check_party(account).await?;
+        }
         let lookups = self.0.directory.current(&self.0.client).await?;
         let settings = &self.0.settings.project;
         let own = to_tryton(&write.record, existing, write.key.as_str(), &lookups, settings)?;

@@ -95,7 +95,12 @@ impl Noun for TimeEntries {
         let record = existing(self, write).await?;
         let lookups = self.0.directory.current(&self.0.client).await?;
         let sheets = self.timesheets(std::iter::once(&write.record)).await?;
-        let values = to_tryton(&write.record, sheet(&sheets, &write.record)?, write.key.as_str(), &lookups)?;
+        let values = to_tryton(
+            &write.record,
+            sheet(&sheets, &write.record)?,
+            write.key.as_str(),
+            &lookups,
+        )?;
         let what = format!("time entry of key {}", write.key);
         match record {
             Some(record) => self.bring_to(&record, &values, &what).await,
@@ -129,15 +134,18 @@ impl TimeEntries {
     async fn batch(&self, writes: &[Write<TimeEntry>]) -> Result<Vec<Result<Written>>> {
         let keys: Vec<&str> = writes.iter().map(|write| write.key.as_str()).collect();
         let rows = search(self, vec![json!(["uuid", "in", keys])], None).await?;
-        let there: BTreeMap<String, &Record> =
-            rows.iter().filter_map(|row| Some((row.text("uuid")?, row))).collect();
+        let there: BTreeMap<String, &Record> = rows
+            .iter()
+            .filter_map(|row| Some((row.text("uuid")?, row)))
+            .collect();
         let lookups = self.0.directory.current(&self.0.client).await?;
         let sheets = self.timesheets(writes.iter().map(|write| &write.record)).await?;
         let mut outcomes: Vec<Result<Written>> = Vec::with_capacity(writes.len());
         let mut items = Vec::new();
         for (at, write) in writes.iter().enumerate() {
             let key = write.key.as_str();
-            let values = sheet(&sheets, &write.record).and_then(|work| to_tryton(&write.record, work, key, &lookups));
+            let values =
+                sheet(&sheets, &write.record).and_then(|work| to_tryton(&write.record, work, key, &lookups));
             let what = format!("time entry of key {key}");
             outcomes.push(match (values, there.get(key)) {
                 (Err(failure), _) => Err(failure),
@@ -173,7 +181,12 @@ impl TimeEntries {
             let values = items.iter().map(|item| item.values.clone()).collect();
             let failure = match self.0.client.create(Self::MODEL, values, &what).await {
                 Ok(ids) => {
-                    outcomes.extend(items.iter().zip(ids).map(|(item, id)| (item.at, Ok(written(id, true)))));
+                    outcomes.extend(
+                        items
+                            .iter()
+                            .zip(ids)
+                            .map(|(item, id)| (item.at, Ok(written(id, true)))),
+                    );
                     continue;
                 }
                 Err(failure) => failure,
@@ -207,13 +220,19 @@ impl TimeEntries {
         if let Some(changed) = difference(values, record) {
             let stamp = record.text(super::VERSION).unwrap_or_default();
             let changes = vec![(vec![id], changed)];
-            self.0.client.write(Self::MODEL, changes, Some((id, &stamp)), what).await?;
+            self.0
+                .client
+                .write(Self::MODEL, changes, Some((id, &stamp)), what)
+                .await?;
         }
         Ok(written(id, false))
     }
 
     /// Where time is booked for the tasks, or projects, of entries.
-    async fn timesheets<'a>(&self, entries: impl Iterator<Item = &'a TimeEntry> + Send) -> Result<Timesheets> {
+    async fn timesheets<'a>(
+        &self,
+        entries: impl Iterator<Item = &'a TimeEntry> + Send,
+    ) -> Result<Timesheets> {
         // An id that is none is found missing at its own entry.
         let mut ids: Vec<i64> = entries.filter_map(|entry| place(entry).ok()).collect();
         ids.sort_unstable();

@@ -42,7 +42,8 @@ pub(crate) trait Master: Noun {
 pub(crate) async fn existing<N: Noun>(noun: &N, write: &Write<N::Record>) -> Result<Option<Record>> {
     let record = match &write.id {
         Some(id) => {
-            let missing = || Failure::business("not_found", format!("Tryton has no {} {id}", N::Record::NAME));
+            let missing =
+                || Failure::business("not_found", format!("Tryton has no {} {id}", N::Record::NAME));
             let number: i64 = id.parse().map_err(|_| missing())?;
             let mut domain = noun.table().domain;
             domain.push(json!(["id", "=", number]));
@@ -62,7 +63,10 @@ pub(crate) async fn existing<N: Noun>(noun: &N, write: &Write<N::Record>) -> Res
 
 fn conflict<N: Noun>(record: &Record) -> Failure {
     let id = record.integer("id").unwrap_or_default();
-    let message = format!("{} {id} was changed in Tryton meanwhile: read it again", N::Record::NAME);
+    let message = format!(
+        "{} {id} was changed in Tryton meanwhile: read it again",
+        N::Record::NAME
+    );
     Failure::business("version_conflict", message)
 }
 
@@ -109,7 +113,8 @@ pub(crate) async fn put<N: Master>(noun: &N, write: &Write<N::Record>) -> Result
             Err(failure) => return Err(failure),
         }
     }
-    Err(last.unwrap_or_else(|| Failure::transient("record_locked", format!("somebody else is changing {what}"))))
+    Err(last
+        .unwrap_or_else(|| Failure::transient("record_locked", format!("somebody else is changing {what}"))))
 }
 
 /// A record that was written.

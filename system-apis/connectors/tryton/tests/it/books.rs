@@ -1,8 +1,8 @@
 //! What the connector does in Tryton's own books, seen through Tryton's own eyes.
 
 use canonical_model::{
-    CreditNote, Currency, FindBy, InvoiceLine, InvoiceStatus, LineSource, ListQuery, PeriodState, ProjectStatus,
-    RecordRef, SourceKind, Write,
+    CreditNote, Currency, FindBy, InvoiceLine, InvoiceStatus, LineSource, ListQuery, PeriodState,
+    ProjectStatus, RecordRef, SourceKind, Write,
 };
 use rust_decimal::{Decimal, dec};
 use serde_json::json;
@@ -21,7 +21,11 @@ async fn time_and_expenses_are_invoiced_paid_and_seen_in_the_feeds() {
     let payments = erp.payments().changes(None, 100).await.unwrap().next_cursor;
     let mut hours = Vec::new();
     for n in 0..3 {
-        hours.push(write(erp.time_entries(), &format!("h-{n}"), time(&work, 20)).await.id);
+        hours.push(
+            write(erp.time_entries(), &format!("h-{n}"), time(&work, 20))
+                .await
+                .id,
+        );
     }
     let spent = write(erp.expenses(), "taxi", expense(&work, today(), eur(dec!(83.46)))).await;
     // Twenty minutes at 195 are 65: three of them an hour; a price with cents makes a rest of a cent.
@@ -65,22 +69,40 @@ async fn time_and_expenses_are_invoiced_paid_and_seen_in_the_feeds() {
     assert_eq!(charged.unwrap().id, made.id);
     let charged = erp.expenses().read(&spent.id).await.unwrap().data;
     assert_eq!(charged.invoice.unwrap().id, made.id);
-    assert_eq!((charged.amount, charged.project.id), (eur(dec!(83.46)), work.project.clone()));
+    assert_eq!(
+        (charged.amount, charged.project.id),
+        (eur(dec!(83.46)), work.project.clone())
+    );
 
     // The same time is charged once.
     let twice = line("Again", dec!(65), SourceKind::TimeEntry, &[&hours[0]]);
-    let refused = try_write(erp.invoices(), create("twice", invoice(&work, today(), vec![twice]))).await;
+    let refused = try_write(
+        erp.invoices(),
+        create("twice", invoice(&work, today(), vec![twice])),
+    )
+    .await;
     assert_eq!(refused.unwrap_err().code, "already_invoiced");
 
     books.pay(&made.id, dec!(100), "partial").await;
     let part = erp.invoices().read(&made.id).await.unwrap().data;
-    assert_eq!((part.status, part.amount_paid), (InvoiceStatus::Open, Some(eur(dec!(100)))));
+    assert_eq!(
+        (part.status, part.amount_paid),
+        (InvoiceStatus::Open, Some(eur(dec!(100))))
+    );
     books.pay(&made.id, dec!(118.34), "partial").await;
     let paid = erp.invoices().read(&made.id).await.unwrap().data;
-    assert_eq!((paid.status, paid.amount_paid), (InvoiceStatus::Paid, Some(eur(dec!(218.34)))));
+    assert_eq!(
+        (paid.status, paid.amount_paid),
+        (InvoiceStatus::Paid, Some(eur(dec!(218.34))))
+    );
 
     let feed = erp.invoices().changes(Some(&invoices), 100).await.unwrap();
-    let last = feed.items.iter().rev().find(|change| change.id == made.id).unwrap();
+    let last = feed
+        .items
+        .iter()
+        .rev()
+        .find(|change| change.id == made.id)
+        .unwrap();
     assert_eq!(last.record.as_ref().unwrap().data.status, InvoiceStatus::Paid);
     let received = erp.payments().changes(Some(&payments), 100).await.unwrap();
     let mut amounts: Vec<Decimal> = Vec::new();
@@ -152,7 +174,13 @@ async fn a_refused_line_takes_no_other_with_it() {
     let page = erp.time_entries().list(&listed).await.unwrap();
     assert_eq!(page.items.len(), 17);
     for item in page.items {
-        let n: i64 = item.effect_key.unwrap().strip_prefix("e-").unwrap().parse().unwrap();
+        let n: i64 = item
+            .effect_key
+            .unwrap()
+            .strip_prefix("e-")
+            .unwrap()
+            .parse()
+            .unwrap();
         assert_eq!(item.data.minutes.count(), 30 + n);
         assert_eq!(item.data.task.unwrap().id, work.task);
     }
@@ -187,7 +215,13 @@ async fn a_project_is_planned_opened_and_closed_with_its_tasks() {
     let to = async |status: ProjectStatus| {
         let change = Write {
             id: Some(made.id.clone()),
-            ..create("status", canonical_model::Project { status, ..planned.clone() })
+            ..create(
+                "status",
+                canonical_model::Project {
+                    status,
+                    ..planned.clone()
+                },
+            )
         };
         try_write(erp.projects(), change).await.unwrap();
         erp.projects().read(&made.id).await.unwrap().data.status
@@ -199,12 +233,30 @@ async fn a_project_is_planned_opened_and_closed_with_its_tasks() {
         state: Some(word.into()),
         ..ListQuery::default()
     };
-    assert_eq!(erp.projects().list(&by_state("closed")).await.unwrap().items.len(), 1);
-    assert_eq!(erp.projects().list(&by_state("active")).await.unwrap().items.len(), 0);
+    assert_eq!(
+        erp.projects()
+            .list(&by_state("closed"))
+            .await
+            .unwrap()
+            .items
+            .len(),
+        1
+    );
+    assert_eq!(
+        erp.projects()
+            .list(&by_state("active"))
+            .await
+            .unwrap()
+            .items
+            .len(),
+        0
+    );
     assert_eq!(to(ProjectStatus::Active).await, ProjectStatus::Active);
 
     // Another project cannot have the firm's code.
-    let taken = try_write(erp.projects(), create("other", planned.clone())).await.unwrap_err();
+    let taken = try_write(erp.projects(), create("other", planned.clone()))
+        .await
+        .unwrap_err();
     assert_eq!(taken.code, "already_taken");
     let found = erp.projects().find(FindBy::Code, "HEL-1").await.unwrap();
     assert_eq!((found.len(), found[0].effect_key.as_deref()), (1, Some("p")));
@@ -228,18 +280,26 @@ async fn a_change_between_read_and_write_is_seen() {
     };
     let refused = try_write(erp.accounts(), named(seen.version)).await.unwrap_err();
     assert_eq!(refused.code, "version_conflict");
-    assert_eq!(erp.accounts().read(&customer.id).await.unwrap().data.name, "Helios Energy");
+    assert_eq!(
+        erp.accounts().read(&customer.id).await.unwrap().data.name,
+        "Helios Energy"
+    );
     // Many at once, none told a version: each reads again until its own is written.
     let writes: Vec<_> = (0..6).map(|_| named(None)).collect();
     let results = erp.accounts().write(&writes).await;
     let lost = results.iter().filter(|result| result.failure.is_some()).count();
     assert_eq!(lost, 0, "{results:?}");
-    assert_eq!(erp.accounts().read(&customer.id).await.unwrap().data.name, "Helios AG");
+    assert_eq!(
+        erp.accounts().read(&customer.id).await.unwrap().data.name,
+        "Helios AG"
+    );
     // Many at once make one party.
     let writes: Vec<_> = (0..4).map(|_| create("one", account("Only one"))).collect();
     let results = erp.accounts().write(&writes).await;
-    let ids: std::collections::BTreeSet<_> =
-        results.iter().map(|result| result.written.as_ref().unwrap().id.clone()).collect();
+    let ids: std::collections::BTreeSet<_> = results
+        .iter()
+        .map(|result| result.written.as_ref().unwrap().id.clone())
+        .collect();
     assert_eq!(ids.len(), 1, "{results:?}");
     for by in [
         (FindBy::Name, "only ONE"),
@@ -249,7 +309,11 @@ async fn a_change_between_read_and_write_is_seen() {
     ] {
         assert_eq!(erp.accounts().find(by.0, by.1).await.unwrap().len(), 1, "{by:?}");
     }
-    let found = erp.accounts().find(FindBy::TaxRegistration, "DE811907980").await.unwrap();
+    let found = erp
+        .accounts()
+        .find(FindBy::TaxRegistration, "DE811907980")
+        .await
+        .unwrap();
     assert_eq!(found.len(), 2);
 }
 
@@ -258,7 +322,14 @@ async fn a_credit_note_lessens_what_is_to_be_paid() {
     let Some(books) = Books::open().await else { return };
     let erp = &books.erp;
     let work = books.engagement("Helios").await;
-    let fee = |amount| vec![line("Blueprint", amount, SourceKind::Milestone, &["psa/main/501"])];
+    let fee = |amount| {
+        vec![line(
+            "Blueprint",
+            amount,
+            SourceKind::Milestone,
+            &["psa/main/501"],
+        )]
+    };
     let made = write(erp.invoices(), "inv", invoice(&work, today(), fee(dec!(1000)))).await;
     let seen = erp.invoices().read(&made.id).await.unwrap().data;
     assert_eq!(seen.lines[0].sources[0].record.id, "psa/main/501");
@@ -273,10 +344,16 @@ async fn a_credit_note_lessens_what_is_to_be_paid() {
     };
     let credited = write(erp.credit_notes(), "credit", note).await;
     let back = erp.credit_notes().read(&credited.id).await.unwrap().data;
-    assert_eq!((back.invoice.id.as_str(), back.total), (made.id.as_str(), Some(eur(dec!(476)))));
+    assert_eq!(
+        (back.invoice.id.as_str(), back.total),
+        (made.id.as_str(), Some(eur(dec!(476))))
+    );
     assert_eq!(back.lines[0].amount, eur(dec!(400)));
     let left = erp.invoices().read(&made.id).await.unwrap().data;
-    assert_eq!((left.status, left.amount_paid), (InvoiceStatus::Open, Some(eur(dec!(476)))));
+    assert_eq!(
+        (left.status, left.amount_paid),
+        (InvoiceStatus::Open, Some(eur(dec!(476))))
+    );
     let received = erp.payments().list(&ListQuery::default()).await.unwrap();
     assert_eq!(received.items, [], "a credit note is no money");
     let refused = erp.invoices().read(&credited.id).await.unwrap_err();
@@ -291,17 +368,27 @@ async fn an_expense_is_paid_back_or_not_and_taken_back() {
     let work = books.engagement("Helios").await;
     let spent = expense(&work, today(), eur(dec!(50)));
     let own = write(erp.expenses(), "own", spent.clone()).await;
-    let owed = books.record("account.invoice", &own.id, &["party", "amount_to_pay", "state"]).await;
+    let owed = books
+        .record("account.invoice", &own.id, &["party", "amount_to_pay", "state"])
+        .await;
     let anna: i64 = work.person.parse().unwrap();
-    let employee = books.record("company.employee", &anna.to_string(), &["party"]).await;
-    assert_eq!((&owed["party"], &owed["state"]), (&employee["party"], &json!("posted")));
+    let employee = books
+        .record("company.employee", &anna.to_string(), &["party"])
+        .await;
+    assert_eq!(
+        (&owed["party"], &owed["state"]),
+        (&employee["party"], &json!("posted"))
+    );
     let card = canonical_model::Expense {
         reimbursable: false,
         ..spent.clone()
     };
     let by_firm = write(erp.expenses(), "card", card).await;
     let owed = books.record("account.invoice", &by_firm.id, &["party"]).await;
-    assert_ne!(owed["party"], employee["party"], "nobody is owed what the firm paid");
+    assert_ne!(
+        owed["party"], employee["party"],
+        "nobody is owed what the firm paid"
+    );
     assert!(!erp.expenses().read(&by_firm.id).await.unwrap().data.reimbursable);
     let back = canonical_model::Expense {
         amount: eur(dec!(-50)),
@@ -311,7 +398,11 @@ async fn an_expense_is_paid_back_or_not_and_taken_back() {
     let reversed = write(erp.expenses(), "back", back).await;
     let seen = erp.expenses().read(&reversed.id).await.unwrap().data;
     assert_eq!((seen.amount, seen.reverses.unwrap().id), (eur(dec!(-50)), own.id));
-    let late = try_write(erp.expenses(), create("late", expense(&work, closed(), eur(dec!(1))))).await;
+    let late = try_write(
+        erp.expenses(),
+        create("late", expense(&work, closed(), eur(dec!(1)))),
+    )
+    .await;
     assert_eq!(late.unwrap_err().code, "period_closed");
     balances(&books).await;
 }
@@ -321,17 +412,32 @@ async fn the_frame_of_finance_is_read_as_it_is() {
     let Some(books) = Books::open().await else { return };
     let erp = &books.erp;
     let all = ListQuery::default();
-    let entity = erp.legal_entities().list(&all).await.unwrap().items.remove(0).data;
+    let entity = erp
+        .legal_entities()
+        .list(&all)
+        .await
+        .unwrap()
+        .items
+        .remove(0)
+        .data;
     assert_eq!((entity.country.as_str(), entity.currency.code()), ("DE", "EUR"));
     assert!(entity.nexuses.contains(&"DE".to_owned()));
     let periods = erp.periods().list(&all).await.unwrap().items;
     let state = |day| {
-        let found = periods.iter().find(|p| p.data.start_date <= day && day <= p.data.end_date);
+        let found = periods
+            .iter()
+            .find(|p| p.data.start_date <= day && day <= p.data.end_date);
         found.unwrap().data.state
     };
-    assert_eq!((state(today()), state(closed())), (PeriodState::Open, PeriodState::Closed));
+    assert_eq!(
+        (state(today()), state(closed())),
+        (PeriodState::Open, PeriodState::Closed)
+    );
     let taxes = erp.tax_codes().list(&all).await.unwrap().items;
-    assert_eq!((taxes[0].data.percent, taxes[0].data.country.as_str()), (dec!(19), "DE"));
+    assert_eq!(
+        (taxes[0].data.percent, taxes[0].data.country.as_str()),
+        (dec!(19), "DE")
+    );
     let rates = erp.fx_rates().list(&all).await.unwrap().items;
     let dollar = rates.iter().find(|rate| rate.data.from == Currency::USD).unwrap();
     assert_eq!(dollar.data.to, Currency::EUR);
@@ -350,7 +456,10 @@ async fn the_frame_of_finance_is_read_as_it_is() {
     let fee = || vec![line("Fee", dec!(10), SourceKind::BillingEvent, &["b"])];
     let asked = try_write(erp.invoices(), create("later", invoice(&work, later, fee()))).await;
     let asked = asked.unwrap_err();
-    assert!(asked.code == "needs_confirmation" && asked.message.contains("invoice_date_future"), "{asked}");
+    assert!(
+        asked.code == "needs_confirmation" && asked.message.contains("invoice_date_future"),
+        "{asked}"
+    );
     let bold = books.other(&books.server.url, |settings| {
         settings.accept_warnings.push("invoice_date_future".into());
     });
@@ -358,8 +467,19 @@ async fn the_frame_of_finance_is_read_as_it_is() {
     // Left for a person to post.
     let careful = books.other(&books.server.url, |settings| settings.invoice.post = false);
     let made = write(careful.invoices(), "draft", invoice(&work, today(), fee())).await;
-    assert_eq!(careful.invoices().read(&made.id).await.unwrap().data.status, InvoiceStatus::Draft);
-    assert_eq!(careful.invoices().find(FindBy::EffectKey, "draft").await.unwrap().len(), 1);
+    assert_eq!(
+        careful.invoices().read(&made.id).await.unwrap().data.status,
+        InvoiceStatus::Draft
+    );
+    assert_eq!(
+        careful
+            .invoices()
+            .find(FindBy::EffectKey, "draft")
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     let again = write(careful.invoices(), "draft", invoice(&work, today(), fee())).await;
     assert_eq!(again.id, made.id);
 }

@@ -44,7 +44,10 @@ async fn a_deal_is_followed_from_lead_to_won_and_told_its_project() {
     assert_eq!(lead.data.account.as_ref().unwrap().id, work.account);
     assert_eq!(lead.data.billing_method, Some(BillingMethod::TimeAndMaterials));
     let sold = &lead.data.lines[0];
-    assert_eq!((sold.amount.amount, sold.workstream.as_deref()), (dec!(19500), Some("Design")));
+    assert_eq!(
+        (sold.amount.amount, sold.workstream.as_deref()),
+        (dec!(19500), Some("Design"))
+    );
     assert_eq!(sold.role.as_ref().unwrap().label.as_deref(), Some("Consultant"));
 
     let seen = crm.opportunities().changes(None, 100).await.unwrap();
@@ -72,7 +75,10 @@ async fn a_deal_is_followed_from_lead_to_won_and_told_its_project() {
     try_write(crm.opportunities(), write.clone()).await.unwrap();
     assert_eq!(crm.opportunities().read(&deal_id).await.unwrap().data, told);
     told.project_status = Some("withdrawn".into());
-    let stale = Write { record: told, ..write };
+    let stale = Write {
+        record: told,
+        ..write
+    };
     let refused = try_write(crm.opportunities(), stale).await.unwrap_err();
     assert_eq!(refused.code, "version_conflict");
 

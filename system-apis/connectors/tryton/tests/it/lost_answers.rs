@@ -21,16 +21,27 @@ async fn is_there_once<T: Resource>(
 ) -> String {
     let key = format!("lost-{}-{}", T::NAME, method.replace('.', "-"));
     proxy.arm(method, Fault::AnswerLost, 1);
-    let failure = try_write(collection, create(&key, record.clone())).await.unwrap_err();
-    assert!(failure.is_unknown() && failure.is_transient(), "{method}: {failure:?}");
+    let failure = try_write(collection, create(&key, record.clone()))
+        .await
+        .unwrap_err();
+    assert!(
+        failure.is_unknown() && failure.is_transient(),
+        "{method}: {failure:?}"
+    );
     assert_eq!(proxy.fired(), 1, "{method}");
     let found = collection.find(FindBy::EffectKey, &key).await.unwrap();
     assert_eq!(found.len(), usize::from(finished), "{method}: {found:?}");
     let again = write(collection, &key, record).await;
     let found = collection.find(FindBy::EffectKey, &key).await.unwrap();
     assert_eq!(found.len(), 1, "{method}: {found:?}");
-    assert_eq!((&found[0].id, found[0].effect_key.as_deref()), (&again.id, Some(key.as_str())));
-    assert_eq!(collection.find(FindBy::EffectKey, "never-sent").await.unwrap(), []);
+    assert_eq!(
+        (&found[0].id, found[0].effect_key.as_deref()),
+        (&again.id, Some(key.as_str()))
+    );
+    assert_eq!(
+        collection.find(FindBy::EffectKey, "never-sent").await.unwrap(),
+        []
+    );
     again.id
 }
 
@@ -41,7 +52,14 @@ async fn one_write_of_each_kind_is_found_by_its_key() {
     let proxy = Proxy::before(&books.server.url).await;
     let erp = &books.other(&proxy.url, |_| {});
     let parties = books.count("party.party", json!([])).await;
-    is_there_once(&proxy, erp.accounts(), "party.party.create", true, account("Lost")).await;
+    is_there_once(
+        &proxy,
+        erp.accounts(),
+        "party.party.create",
+        true,
+        account("Lost"),
+    )
+    .await;
     assert_eq!(books.count("party.party", json!([])).await, parties + 1);
     let works = books.count("project.work", json!([])).await;
     let made = project("LOST-1", &work.account);
@@ -90,12 +108,20 @@ async fn a_document_is_made_once_wherever_the_answer_is_lost() {
         let seen = books.erp.time_entries().read(&hour.id).await.unwrap();
         assert_eq!(seen.data.invoice.unwrap().id, id, "{method}");
     }
-    assert_eq!(books.count("account.invoice", json!([["type", "=", "out"]])).await, 3);
+    assert_eq!(
+        books
+            .count("account.invoice", json!([["type", "=", "out"]]))
+            .await,
+        3
+    );
     for (method, finished) in [("account.invoice.create", false), ("account.invoice.post", true)] {
         let spent = expense(&work, today(), eur(dec!(12.5)));
         is_there_once(&proxy, erp.expenses(), method, finished, spent).await;
     }
-    assert_eq!(books.count("account.invoice", json!([["type", "=", "in"]])).await, 2);
+    assert_eq!(
+        books.count("account.invoice", json!([["type", "=", "in"]])).await,
+        2
+    );
     let fee = || vec![line("Fee", dec!(900), SourceKind::BillingEvent, &["b"])];
     let open = write(books.erp.invoices(), "corrected", invoice(&work, today(), fee())).await;
     let credit = CreditNote {
@@ -108,8 +134,18 @@ async fn a_document_is_made_once_wherever_the_answer_is_lost() {
         total: None,
     };
     is_there_once(&proxy, erp.credit_notes(), "account.invoice.post", true, credit).await;
-    assert_eq!(books.count("account.invoice", json!([["type", "=", "out"]])).await, 5);
-    assert_eq!(books.count("account.invoice", json!([["state", "=", "draft"]])).await, 0);
+    assert_eq!(
+        books
+            .count("account.invoice", json!([["type", "=", "out"]]))
+            .await,
+        5
+    );
+    assert_eq!(
+        books
+            .count("account.invoice", json!([["state", "=", "draft"]]))
+            .await,
+        0
+    );
     let unbalanced = json!([["state", "!=", "posted"]]);
     assert_eq!(books.count("account.move", unbalanced).await, 0);
 }
@@ -135,7 +171,12 @@ async fn a_batch_whose_answer_is_lost_leaves_each_entry_in_doubt_and_none_twice(
 
     // What never arrived is in doubt too, and is not there.
     proxy.arm("timesheet.line.create", Fault::NeverArrives, 1);
-    let failure = try_write(erp.time_entries(), create("cut", time(&work, 30))).await.unwrap_err();
+    let failure = try_write(erp.time_entries(), create("cut", time(&work, 30)))
+        .await
+        .unwrap_err();
     assert!(failure.is_unknown(), "{failure:?}");
-    assert_eq!(erp.time_entries().find(FindBy::EffectKey, "cut").await.unwrap(), []);
+    assert_eq!(
+        erp.time_entries().find(FindBy::EffectKey, "cut").await.unwrap(),
+        []
+    );
 }

@@ -3,7 +3,6 @@
 //! Where `FAIRLEAD_TEST_TRYTON` names no installation, each of these tests says that it is skipped.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test may fail where it stands"
 )]
@@ -115,7 +114,10 @@ impl Books {
     /// A record as Tryton has it.
     async fn record(&self, model: &str, id: &str, fields: &[&str]) -> Value {
         let id: i64 = id.parse().unwrap();
-        let mut rows = self.admin.model(&format!("{model}.read"), json!([[id], fields])).await;
+        let mut rows = self
+            .admin
+            .model(&format!("{model}.read"), json!([[id], fields]))
+            .await;
         rows[0].take()
     }
 
@@ -123,11 +125,17 @@ impl Books {
     async fn pay(&self, invoice: &str, amount: Decimal, kind: &str) {
         let nora = self.server.person("nora.lindqvist").await;
         let invoice: i64 = invoice.parse().unwrap();
-        let party = self.record("account.invoice", &invoice.to_string(), &["party"]).await["party"].clone();
+        let party = self
+            .record("account.invoice", &invoice.to_string(), &["party"])
+            .await["party"]
+            .clone();
         let mut context = nora.context().clone();
         let about = json!({ "model": "account.invoice", "id": invoice, "ids": [invoice],
             "active_model": "account.invoice", "active_id": invoice, "active_ids": [invoice] });
-        context.as_object_mut().unwrap().extend(about.as_object().unwrap().clone());
+        context
+            .as_object_mut()
+            .unwrap()
+            .extend(about.as_object().unwrap().clone());
         let opened = nora
             .call("wizard.account.invoice.pay.create", json!([nora.context()]))
             .await;
@@ -154,8 +162,11 @@ impl Books {
             )
             .await;
         }
-        nora.call("wizard.account.invoice.pay.delete", json!([opened[0], nora.context()]))
-            .await;
+        nora.call(
+            "wizard.account.invoice.pay.delete",
+            json!([opened[0], nora.context()]),
+        )
+        .await;
     }
 }
 
@@ -201,7 +212,10 @@ fn account(name: &str) -> Account {
     Account {
         name: name.to_owned(),
         parent: None,
-        website: Some(format!("https://www.{}.example", name.to_lowercase().replace(' ', "-"))),
+        website: Some(format!(
+            "https://www.{}.example",
+            name.to_lowercase().replace(' ', "-")
+        )),
         phone: None,
         email: Some(format!("ap@{}.example", name.to_lowercase().replace(' ', "-"))),
         tax_registrations: vec![TaxRegistration {

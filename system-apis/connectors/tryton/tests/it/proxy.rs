@@ -44,7 +44,9 @@ impl Proxy {
         let shared = Arc::clone(&state);
         let task = tokio::spawn(async move {
             loop {
-                let Ok((client, _)) = listener.accept().await else { return };
+                let Ok((client, _)) = listener.accept().await else {
+                    return;
+                };
                 let (target, state) = (target.clone(), Arc::clone(&shared));
                 tokio::spawn(async move { serve(client, &target, &state).await });
             }

@@ -15,22 +15,11 @@ async fn a_session_that_tryton_ends_is_renewed_once_for_reads_and_writes() {
     let erp = &books.other(&proxy.url, |_| {});
     erp.check_health().await.unwrap();
     assert_eq!(proxy.calls("common.db.login"), 1);
+    // Tryton ends all sessions of a user whose password is set.
     let end_all = async || {
-        let sessions = books.admin.model("ir.session.search", json!([[], 0, null, null])).await;
-        let ours = books
-            .admin
-            .model("ir.session.read", json!([sessions, ["create_uid"]]))
-            .await;
-        let user = books.server.id("/users/fairlead");
-        let ours: Vec<_> = ours
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|session| session["create_uid"] == user)
-            .map(|session| session["id"].clone())
-            .collect();
-        assert!(!ours.is_empty());
-        books.admin.model("ir.session.delete", json!([ours])).await;
+        let password = std::fs::read_to_string(books.server.password_file("fairlead")).unwrap();
+        let set = json!([[books.server.id("/users/fairlead")], { "password": password.trim() }]);
+        books.admin.model("res.user.write", set).await;
     };
     end_all().await;
     erp.accounts().list(&ListQuery::default()).await.unwrap();
@@ -41,13 +30,17 @@ async fn a_session_that_tryton_ends_is_renewed_once_for_reads_and_writes() {
 
     // A 401 that stays is told, and says that nothing was written.
     proxy.arm("party.party.create", Fault::Status(401), 2);
-    let refused = try_write(erp.accounts(), create("refused", account("Refused"))).await.unwrap_err();
+    let refused = try_write(erp.accounts(), create("refused", account("Refused")))
+        .await
+        .unwrap_err();
     assert_eq!(
         (refused.code.as_str(), refused.is_unknown()),
         ("credentials_refused", false)
     );
     proxy.arm("party.party.create", Fault::Status(503), 1);
-    let away = try_write(erp.accounts(), create("away", account("Away"))).await.unwrap_err();
+    let away = try_write(erp.accounts(), create("away", account("Away")))
+        .await
+        .unwrap_err();
     assert_eq!(
         (away.code.as_str(), away.is_transient(), away.is_unknown()),
         ("vendor_unavailable", true, true)
@@ -58,7 +51,11 @@ async fn a_session_that_tryton_ends_is_renewed_once_for_reads_and_writes() {
 async fn a_wrong_password_database_or_field_is_a_fault_that_says_so() {
     let Some(books) = Books::open().await else { return };
     let broken = async |change: fn(&mut Settings)| {
-        let failure = books.other(&books.server.url, change).check_health().await.unwrap_err();
+        let failure = books
+            .other(&books.server.url, change)
+            .check_health()
+            .await
+            .unwrap_err();
         assert_eq!(failure.class, FailureClass::Fault, "{failure:?}");
         assert_eq!(failure.source.as_deref(), Some("erp/main"));
         failure
@@ -75,16 +72,24 @@ async fn a_wrong_password_database_or_field_is_a_fault_that_says_so() {
 
 #[actix_web::test]
 async fn a_server_that_is_killed_and_comes_back_has_lost_nothing() {
-    let Some(mut books) = Books::open().await else { return };
+    let Some(mut books) = Books::open().await else {
+        return;
+    };
     let work = books.engagement("Helios").await;
     let hour = write(books.erp.time_entries(), "hour", time(&work, 60)).await;
     books.server.kill();
     let away = try_write(books.erp.time_entries(), create("while-away", time(&work, 30)))
         .await
         .unwrap_err();
-    assert_eq!((away.code.as_str(), away.is_unknown()), ("connection_failed", false));
+    assert_eq!(
+        (away.code.as_str(), away.is_unknown()),
+        ("connection_failed", false)
+    );
     books.server.restart().await;
-    assert_eq!(write(books.erp.time_entries(), "hour", time(&work, 60)).await.id, hour.id);
+    assert_eq!(
+        write(books.erp.time_entries(), "hour", time(&work, 60)).await.id,
+        hour.id
+    );
     write(books.erp.time_entries(), "while-away", time(&work, 30)).await;
     assert_eq!(books.count("timesheet.line", json!([])).await, 2);
 }
