@@ -8,7 +8,7 @@
 
 use canonical_model::{
     Account, CanonicalId, EffectKey, Fact, Failure, Invoice, InvoiceChanged, MappingDomain, Money, RecordRef,
-    Result, Sourced, TranslationQuestion, Write, Written,
+    Result, Sourced, TranslationQuestion, Verb, Write, Written,
 };
 use chrono::Duration;
 use process_client::InvoiceQuery;
@@ -211,6 +211,10 @@ async fn show_invoice_in_crm(ctx: &Ctx, state: &mut InvoiceFeedback) -> Result<(
     let Some(crm_id) = state.buyer()?.crm_ids.first().cloned() else {
         return Ok(());
     };
+    // A CRM that is the ERP too has the invoice already.
+    if !ctx.services().crm_can::<Invoice>(Verb::Write).await? {
+        return Ok(());
+    }
     let invoice = state.invoice()?.data.clone();
     let shown = Invoice {
         account: RecordRef::id(crm_id),
