@@ -6,7 +6,7 @@ CARGO ?= cargo
 TRYTON := .tryton$(if $(TRYTON_DATABASE_URI),-postgresql)
 TRYTON_DATA := ./data-tryton$(if $(TRYTON_DATABASE_URI),/postgresql)
 
-.PHONY: help run run-tryton demo-reset test test-tryton check fmt openapi clients contract-test prove-kills prove-outage prove-group bench
+.PHONY: help run run-tryton demo-reset test test-tryton check fmt openapi clients contract-test prove-kills prove-seeds prove-outage prove-group bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -54,6 +54,10 @@ contract-test: ## Schemathesis over every contract
 prove-kills: ## kill -9 the binaries under load, then compare what the vendors hold (KILLS=20 ENTRIES=500 SEED=n)
 	$(CARGO) build --workspace --bins --tests --locked
 	target/debug/prove-kills --kills $(or $(KILLS),20) --entries $(or $(ENTRIES),500) $(if $(SEED),--seed $(SEED))
+
+prove-seeds: ## play the simulation with many seeds; DEFECTS=n also looks for planted defects (SEEDS=300 FIRST=1)
+	$(CARGO) build --workspace --bins --tests --locked
+	target/debug/prove-seeds --seeds $(or $(SEEDS),300) --first $(or $(FIRST),1) --defects $(or $(DEFECTS),0)
 
 prove-outage: ## the ERP down under load: calls in vain, and how soon all is done (MINUTES=10)
 	OUTAGE_SECONDS=$$(( $(or $(MINUTES),1) * 60 )) $(CARGO) test --locked -p end-to-end --test it -- --nocapture outage::

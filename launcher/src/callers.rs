@@ -35,6 +35,8 @@ impl Finance {
     pub fn new(set_up: &Development) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder()
             .timeout(std::time::Duration::from_secs(60))
+            // Nothing is repeated here. A kept connection may be closed by the other side in the moment of its next use.
+            .pool_max_idle_per_host(0)
             .build()?;
         Ok(Self {
             http,

@@ -15,6 +15,7 @@ const JAMES: &str = "james.whitfield@northwind-advisory.example";
 /// Entries, unless the environment says otherwise.
 const FEW: u64 = 600;
 
+#[expect(clippy::disallowed_methods, reason = "the tests' own switch")]
 fn how_many() -> u64 {
     std::env::var("GROUP_ENTRIES").map_or(FEW, |text| text.parse().unwrap())
 }

@@ -43,6 +43,7 @@ fn counted() -> Rule {
     every_call(Fault::Latency { ms: 0 })
 }
 
+#[expect(clippy::disallowed_methods, reason = "the tests' own switch")]
 fn seconds_down() -> u64 {
     std::env::var("OUTAGE_SECONDS").map_or(SHORT, |text| text.parse().unwrap())
 }

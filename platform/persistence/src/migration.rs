@@ -35,8 +35,11 @@ pub(crate) async fn apply(tx: &mut Tx, migrations: &[Migration]) -> Result<()> {
             None => {
                 run(tx, migration.sql).await?;
                 let sql = "INSERT INTO fairlead_migrations (name, checksum, applied_ms) VALUES ($1, $2, $3)";
-                tx.execute(sql, args![migration.name, checksum, canonical_model::clock::now()])
-                    .await?;
+                tx.execute(
+                    sql,
+                    args![migration.name, checksum, canonical_model::clock::now()],
+                )
+                .await?;
                 tracing::info!(migration = migration.name, "applied a migration");
             }
         }

@@ -46,4 +46,6 @@ fn builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .timeout(std::time::Duration::from_secs(30))
+        // Tests repeat nothing. A kept connection may be closed by the other side in the moment of its next use.
+        .pool_max_idle_per_host(0)
 }

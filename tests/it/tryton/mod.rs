@@ -20,7 +20,6 @@ use vendor_twins::firm::{Deal, Tryton};
 use crate::world::World;
 
 /// The installation to test against.
-#[expect(clippy::disallowed_methods, reason = "the tests' own switch")]
 fn installed() -> Option<Installation> {
     match std::env::var_os("FAIRLEAD_TEST_TRYTON") {
         Some(folder) => Some(Installation::at(&PathBuf::from(folder)).unwrap()),

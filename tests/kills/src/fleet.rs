@@ -225,7 +225,11 @@ async fn answers(http: &reqwest::Client, url: &str, name: &str, process: &mut Pr
     reason = "stands for programs outside of the product, which have HTTP clients of their own, and talks to loopback only"
 )]
 pub(crate) fn http(timeout: Duration) -> anyhow::Result<reqwest::Client> {
-    Ok(reqwest::Client::builder().timeout(timeout).build()?)
+    // A kept connection may be closed by the other side in the moment of its next use.
+    let builder = reqwest::Client::builder()
+        .timeout(timeout)
+        .pool_max_idle_per_host(0);
+    Ok(builder.build()?)
 }
 
 /// What an installation sets generously is short here: a binary is killed every few seconds, and an hour's pause would

@@ -345,6 +345,9 @@ fn sums(verdict: &mut Verdict, approved: &Approved, posted: &Posted) {
     }
 }
 
+/// An invoice that bills a piece, and what it asks for it.
+type Billed = (String, Option<Decimal>);
+
 /// Every billable piece is on exactly one invoice at what it comes to, and every invoice is the sum of its pieces.
 fn invoices(
     verdict: &mut Verdict,
@@ -352,7 +355,7 @@ fn invoices(
     (time, time_bills): (&Approved, &Posted),
     (expenses, reports): (&Approved, &Posted),
 ) {
-    let mut on_invoices: BTreeMap<(&str, String), Vec<(String, Option<Decimal>)>> = BTreeMap::new();
+    let mut on_invoices: BTreeMap<(&str, String), Vec<Billed>> = BTreeMap::new();
     let mut agreed: BTreeMap<String, Vec<Decimal>> = BTreeMap::new();
     for invoice in world.erp.rows("invoice") {
         let mut sum = Decimal::ZERO;

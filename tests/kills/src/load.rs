@@ -21,7 +21,7 @@ const MOST_DEALS: u32 = 40;
 /// Entries of a deal, as long as that makes no more deals than may be.
 const ENTRIES_OF_A_DEAL: u32 = 100;
 /// Clients, no two alike: two spellings of one client are another proof's matter.
-const COMPANIES: [&str; MOST_DEALS as usize] = [
+const COMPANIES: [&str; 40] = [
     "Aldermoor Textiles",
     "Brightwater Ferries",
     "Cinderford Mining",

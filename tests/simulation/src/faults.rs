@@ -191,7 +191,9 @@ pub(crate) struct Plan(pub(crate) Shared);
 impl FaultPlan for Plan {
     fn at(&self, point: Point<'_>) -> Fault {
         let mut state = self.0.lock();
-        if state.usurped && matches!(point, Point::Sending { .. } | Point::Journalled) {
+        let after_answer = std::mem::replace(&mut state.answered, point == Point::Answered);
+        let writes = matches!(point, Point::Sending { .. } | Point::Journalled);
+        if state.usurped && writes && !after_answer {
             state.violated(
                 "no_write_under_a_lost_fence",
                 format!("a worker whose lease is lost came to {point:?}"),

@@ -124,14 +124,8 @@ impl House {
         let services = Services {
             erp: function(actix_web::test::init_service(erp).await),
             psa: function(actix_web::test::init_service(psa).await),
-            netsuite: (
-                twin(Arc::clone(&netsuite)).await,
-                Arc::clone(&netsuite) as Arc<dyn Twin>,
-            ),
-            kantata: (
-                twin(Arc::clone(&kantata)).await,
-                Arc::clone(&kantata) as Arc<dyn Twin>,
-            ),
+            netsuite: (twin(Arc::clone(&netsuite)).await, netsuite.clone()),
+            kantata: (twin(Arc::clone(&kantata)).await, kantata.clone()),
         };
         Ok((services, netsuite, kantata))
     }

@@ -151,7 +151,7 @@ impl Play {
                 81..=85 => self.decide(4).await,
                 86..=88 => self.carry_out().await,
                 89 => self.sweep().await,
-                90 => self.from_the_beginning().await,
+                90 => self.read_from_the_beginning().await,
                 91 => self.jump(),
                 _ => {}
             }
@@ -337,7 +337,7 @@ impl Play {
     }
 
     /// The place in a feed is lost: everything is told again.
-    async fn from_the_beginning(&mut self) {
+    async fn read_from_the_beginning(&mut self) {
         let name = if self.shared.lock().chance(6_000) {
             watermark::<TimeEntry>(PSA)
         } else {
@@ -433,7 +433,7 @@ impl Play {
             lines,
             turns: self.turns,
             fired: state.fired.clone(),
-            violations: state.violations.clone(),
+            violations: state.violations(),
             sources: (self.firm.sources.len(), approved),
         }
     }

@@ -34,6 +34,8 @@ pub(crate) struct State {
     pub(crate) held: Option<CanonicalId>,
     /// Another worker has taken that instance over.
     pub(crate) usurped: bool,
+    /// The engine came from where effects were answered: where none was, there is nothing to journal.
+    pub(crate) answered: bool,
     /// Calls that are being answered.
     pub(crate) under_way: usize,
     trace: Sha256,
@@ -67,6 +69,7 @@ impl Shared {
             refused: BTreeSet::new(),
             held: None,
             usurped: false,
+            answered: false,
             under_way: 0,
             trace: Sha256::new(),
             lines: keep_trace.then(Vec::new),
@@ -125,6 +128,13 @@ impl State {
         if !self.violations.contains(&violation) {
             self.violations.push(violation);
         }
+    }
+
+    /// What was violated; that something does not come to rest last, as it is often but a consequence.
+    pub(crate) fn violations(&self) -> Vec<Violation> {
+        let mut violations = self.violations.clone();
+        violations.sort_by_key(|violation| violation.invariant == "everything_comes_to_rest");
+        violations
     }
 
     /// The trace's hash, and its lines where they are kept.

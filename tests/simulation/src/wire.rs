@@ -37,7 +37,7 @@ pub(crate) enum Host {
 
 /// What is asked of a service.
 enum Ask {
-    Serve(Sent, Vec<Fault>),
+    Serve(Box<Sent>, Vec<Fault>),
     TooMany,
     Unavailable,
 }
@@ -208,7 +208,10 @@ impl Network {
             headers,
             body: body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string())),
         };
-        match self.ask(Host::Kantata, Ask::Serve(sent, Vec::new())).await {
+        match self
+            .ask(Host::Kantata, Ask::Serve(Box::new(sent), Vec::new()))
+            .await
+        {
             Ok(answer) => {
                 let body = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
                 (answer.status.as_u16(), body)
@@ -251,7 +254,7 @@ impl Network {
     async fn befall(&self, host: Option<Host>, operation: Operation, sent: Sent) -> Result<Answered, Broken> {
         let serve = |sent: Sent, faults: Vec<Fault>| async move {
             match host {
-                Some(host) => self.ask(host, Ask::Serve(sent, faults)).await,
+                Some(host) => self.ask(host, Ask::Serve(Box::new(sent), faults)).await,
                 None => Ok(self.ours(&sent)),
             }
         };

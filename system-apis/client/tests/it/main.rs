@@ -149,7 +149,10 @@ async fn a_connection_that_is_down_is_not_asked_again_by_reads_nor_by_batches() 
     assert_eq!(accounts.read("1").await.unwrap_err().code, "vendor_unavailable");
     let results = accounts.write_all(&writes(3)).await.unwrap();
     assert_eq!(results.len(), 3);
-    assert_eq!(accounts.changes(None, 10).await.unwrap_err().code, "vendor_unavailable");
+    assert_eq!(
+        accounts.changes(None, 10).await.unwrap_err().code,
+        "vendor_unavailable"
+    );
     let asked = calls.load(Ordering::SeqCst);
     for failure in [
         accounts.read("1").await.unwrap_err(),

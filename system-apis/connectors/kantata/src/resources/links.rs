@@ -2,10 +2,10 @@
 //!
 //! A record has one reference for each service name. Ours are `<service name> <system>`, so that each system has its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use canonical_model::{Failure, Link, LinkState, Result, WriteResult, Written};
+use canonical_model::{Failure, FailureClass, Link, LinkState, Result, WriteResult, Written};
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
@@ -80,12 +80,32 @@ impl<T: Noun> Records<T> {
         // What failed before is no news once it succeeded.
         put("external_message", json!(link.message));
         let what = format!("linking {} {}", T::NAME, link.id);
-        self.client().set_reference(&fields, &what).await?;
+        if let Err(failure) = self.client().set_reference(&fields, &what).await {
+            // Of a subject that is gone Kantata says no more than that it is invalid.
+            let refused = failure.class == FailureClass::Business;
+            return Err(if refused && self.is_gone(&link.id).await? {
+                self.missing(&link.id)
+            } else {
+                failure
+            });
+        }
         Ok(Written {
             id: link.id.clone(),
             code: None,
             version: None,
             created: Some(false),
         })
+    }
+
+    async fn is_gone(&self, id: &str) -> Result<bool> {
+        let (ids, what) = (
+            BTreeSet::from([id.to_owned()]),
+            format!("looking for {} {id}", T::NAME),
+        );
+        let found = self
+            .client()
+            .only(T::OBJECT.plural, &ids, &T::params(), &what)
+            .await?;
+        Ok(found.results.is_empty())
     }
 }

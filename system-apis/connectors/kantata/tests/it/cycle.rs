@@ -166,7 +166,8 @@ async fn hours_live(touches: bool) {
         marked[0].written.is_some() && marked[1].written.is_some(),
         "{marked:?}"
     );
-    assert!(!marked[2].failure.as_ref().unwrap().is_unknown());
+    // What is not there can be told from what is refused.
+    assert_eq!(marked[2].failure.as_ref().unwrap().code, "not_found");
     let links = |n: usize| psa.time_entries().read(&entries[n]);
     assert_eq!(
         links(0).await.unwrap().links.get("erp").map(String::as_str),

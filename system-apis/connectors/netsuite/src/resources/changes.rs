@@ -24,7 +24,11 @@ impl<N: Noun> Shelf<N> {
         let limit = self.limit(Some(limit));
         let changed = self.changed(feed.changed.from(), limit).await?;
         let deleted = self.deleted(feed.deleted.from(), limit).await?;
-        let now = changed.now.or(deleted.now).unwrap_or_else(Utc::now) + self.offset();
+        let now = changed
+            .now
+            .or(deleted.now)
+            .unwrap_or_else(canonical_model::clock::now)
+            + self.offset();
         let (more_changed, more_deleted) = (changed.more, deleted.more);
         let mut events = self::events(changed, true)?;
         events.extend(self::events(deleted, false)?);
@@ -75,7 +79,9 @@ impl<N: Noun> Shelf<N> {
         let mut items = Vec::with_capacity(events.len());
         for event in events {
             let id = event.place.id.to_string();
-            let changed_at = self.instant(&event.place.stamp).unwrap_or_else(Utc::now);
+            let changed_at = self
+                .instant(&event.place.stamp)
+                .unwrap_or_else(canonical_model::clock::now);
             let change = |id: String| Change {
                 id,
                 changed_at,

@@ -6,7 +6,7 @@ use canonical_model::{
 };
 use rust_decimal::{Decimal, dec};
 use serde_json::json;
-use system_ports::{Collection, ErpPort};
+use system_ports::ErpPort;
 
 use crate::{
     Books, account, closed, create, eur, expense, invoice, line, project, task, time, today, try_write, write,

@@ -3,7 +3,7 @@
 use canonical_model::{BillingMethod, OpportunityStage, RecordRef, Write};
 use rust_decimal::dec;
 use serde_json::json;
-use system_ports::{Collection, CrmPort, Port, Verb};
+use system_ports::{CrmPort, Port, Verb};
 use tryton_connector::TrytonCrm;
 
 use crate::{Books, create, day_value, settings, today, try_write};
