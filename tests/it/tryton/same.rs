@@ -32,7 +32,6 @@ async fn the_same_deal_ends_in_the_same_records_on_netsuite_and_on_tryton() {
         seen
     };
     let (netsuite, tryton) = tokio::join!(on_netsuite, on_tryton);
-    eprintln!("Tryton {tryton:#?}\nNetSuite {netsuite:#?}");
     assert_eq!(tryton.customer, netsuite.customer);
     assert_eq!(tryton.project, netsuite.project);
     assert_eq!(tryton.tasks, netsuite.tasks);
@@ -52,7 +51,7 @@ struct Seen {
     project: Vec<String>,
     /// Names, planned minutes and days, in their order.
     tasks: Vec<Vec<String>>,
-    /// Day, person, task, minutes, note, billable, on the invoice.
+    /// Day, minutes, billable, note, approval, person, task.
     time: Vec<Vec<String>>,
     /// Day, person, amount, billable, note.
     expenses: Vec<Vec<String>>,
@@ -64,8 +63,8 @@ struct Seen {
 struct Bill {
     /// Currency, date, state.
     head: Vec<String>,
-    /// Quantity, price, amount, number of sources of each line.
-    lines: Vec<Vec<String>>,
+    /// By price: quantity, amount and number of sources. NetSuite shows a line for each entry, Tryton the lines as they were sent.
+    lines: BTreeMap<String, (Decimal, Decimal, usize)>,
     net: Decimal,
     tax: Decimal,
     total: Decimal,
@@ -75,7 +74,7 @@ struct Bill {
 }
 
 impl Bill {
-    /// Lines, net, payment and state are the same. Tax is each ERP's own: NetSuite's twin rounds it for each entry that is
+    /// What is charged at each price, net, payment and state are the same. Tax is each ERP's own: NetSuite's twin rounds it for each entry that is
     /// billed, Tryton once for the invoice; so the gross differs by as much.
     fn is_the_same_as(&self, tryton: &Self) {
         assert_eq!(tryton.head, self.head);
@@ -167,20 +166,13 @@ impl Bill {
     async fn of(world: &World, told: &Told) -> Self {
         let invoice = one(world, &format!("invoices/{}", told.invoices[0])).await;
         let payments = items(world, &format!("payments?account={}&limit=100", told.customer_id)).await;
-        let mut lines: Vec<Vec<String>> = invoice["lines"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|line| {
-                vec![
-                    number(&line["quantity"]).normalize().to_string(),
-                    amount(&line["unit_price"]),
-                    amount(&line["amount"]),
-                    line["sources"].as_array().map_or(0, Vec::len).to_string(),
-                ]
-            })
-            .collect();
-        lines.sort();
+        let mut lines = BTreeMap::new();
+        for line in invoice["lines"].as_array().unwrap() {
+            let sum: &mut (Decimal, Decimal, usize) = lines.entry(amount(&line["unit_price"])).or_default();
+            sum.0 += number(&line["quantity"]);
+            sum.1 += number(&line["amount"]["amount"]);
+            sum.2 += line["sources"].as_array().map_or(0, Vec::len);
+        }
         Self {
             head: fields(&invoice, &["currency", "date", "status", "purchase_order"]),
             lines,
@@ -205,12 +197,12 @@ impl Bill {
     }
 }
 
-/// Rate and role are left out: Tryton keeps neither with time. They stand on the invoice's lines, which are compared.
+/// Rate and role are left out: Tryton keeps neither with time. So is the invoice: NetSuite's time does not name it. All three
+/// stand on the invoice's lines, which are compared.
 fn entry(entry: &Value, tasks: &BTreeMap<String, String>) -> Vec<String> {
     let mut seen = fields(entry, &["date", "minutes", "billable", "note", "approval"]);
     seen.push(text(&entry["person"]["label"]));
     seen.push(tasks[&text(&entry["task"]["id"])].clone());
-    seen.push((!entry["invoice"].is_null()).to_string());
     seen
 }
 
