@@ -368,10 +368,7 @@ impl Dispatcher {
                 self.services.waiting.notify_one();
             }
         }
-        for (line, case) in db
-            .read(|tx| Box::pin(store::reversal::in_hand(tx, AT_ONCE)))
-            .await?
-        {
+        for (line, case) in db.read(|tx| Box::pin(store::reversal::in_hand(tx, 1000))).await? {
             if self.has_ended(reversal::process::NAME, &case).await? {
                 let now = canonical_model::clock::now();
                 db.write(move |tx| Box::pin(async move { store::reversal::release(tx, line, now).await }))

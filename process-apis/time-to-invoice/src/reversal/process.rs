@@ -92,7 +92,7 @@ pub fn definition() -> Process<Reversal, Services> {
         .step("reverse_work", steps::reverse_work)
         .undo(steps::adopt)
         .step("mark_in_psa", steps::mark_in_psa)
-        .step("close_case", steps::let_stand)
+        .step("close_case", steps::close_case)
         .on_item_resolution(settled_by_hand)
         .owner("credit_note_not_reversible", approver)
         .default_owner(accountant)

@@ -120,11 +120,14 @@ async fn check_periods(ctx: &Ctx, plan: &Plan, why: &str) -> Result<()> {
     Ok(())
 }
 
-/// The credit note over what was charged, where the line is on an invoice.
+/// The credit note over what was charged, where the line is on an invoice and no person made one.
 async fn credit(ctx: &Ctx, held: &Held, plan: &Plan) -> Result<Option<CreditNote>> {
     let (Some(invoice), Some(charge), Some(booked)) = (&plan.invoice, held.charge, &held.billed_as) else {
         return Ok(None);
     };
+    if plan.credited_as.is_some() {
+        return Ok(None);
+    }
     let record = ctx
         .services()
         .systems
@@ -348,6 +351,12 @@ async fn unmark<T: Resource>(ctx: &Ctx, case: &Reversal) -> Result<()> {
         message: Some("Taken out of the books: it is not approved as it was posted".to_owned()),
     };
     send::link::<T>(ctx, &case.connection, vec![link]).await
+}
+
+/// A person who skipped the reversal of a line that is credited is told what is left to do.
+pub(super) async fn close_case(ctx: &Ctx, case: &mut Reversal) -> Result<()> {
+    ask_about_credit(ctx, case).await?;
+    let_stand(ctx, case).await
 }
 
 /// A line that was not reversed stands as it was posted: the PSA came back to it, or a person decided so.

@@ -72,13 +72,20 @@ const TAKE_IN_HAND: &str = "UPDATE posting_lines SET state = 'reversing', correc
         corrections = corrections + 1, changed_at = $3
     WHERE id = $1 AND state = 'posted' AND (invoice_run IS NULL OR invoice_id IS NOT NULL)";
 
-/// Gives a posted line to the instance with this business key; false where it is not to be had. No billing run takes it
-/// from now on.
+const UNTELL: &str = "UPDATE posting_lines SET news_told = 0
+    WHERE id = $1 AND state <> 'reversing' AND news IS NOT NULL AND news_told = 1";
+
+/// Gives a posted line to the instance with this business key; no billing run takes it from now on. False where it is not
+/// to be had: it is looked at again.
 ///
 /// # Errors
 /// Failures of the database.
 pub async fn take_in_hand(tx: &mut Tx, line: CanonicalId, case: &str, now: DateTime<Utc>) -> Result<bool> {
-    Ok(tx.execute(TAKE_IN_HAND, args![line, case, now]).await? == 1)
+    if tx.execute(TAKE_IN_HAND, args![line, case, now]).await? == 1 {
+        return Ok(true);
+    }
+    tx.execute(UNTELL, args![line]).await?;
+    Ok(false)
 }
 
 /// A line in hand.

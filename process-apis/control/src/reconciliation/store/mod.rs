@@ -14,8 +14,6 @@ use super::compare::word;
 mod certificates;
 mod differences;
 mod records;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use certificates::{certificate, issue};
 pub(crate) use differences::{
@@ -370,3 +368,6 @@ fn money(minor: i64, currency: &str) -> Result<Option<Money>> {
     }
     Ok(Some(Money::from_minor(minor, currency.parse::<Currency>()?)))
 }
+
+#[cfg(test)]
+mod tests;
