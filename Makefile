@@ -2,6 +2,11 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CARGO ?= cargo
+# How `prove-kills` and `prove-seeds` are built: as `make test` builds, so that nothing is built twice, or with
+# PROFILE=release, which takes longer to build and plays several times as fast.
+PROFILE ?= dev
+BUILD_ALL := build --workspace --bins --locked $(if $(filter dev,$(PROFILE)),--tests,--profile $(PROFILE))
+BUILT := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 # Where Tryton is installed, and what is kept of a demonstration with it; on PostgreSQL both are others.
 TRYTON := .tryton$(if $(TRYTON_DATABASE_URI),-postgresql)
 TRYTON_DATA := ./data-tryton$(if $(TRYTON_DATABASE_URI),/postgresql)
@@ -50,14 +55,13 @@ clients: ## third-party client libraries against the twins
 contract-test: ## Schemathesis over every contract
 	tests/contracts/run
 
-# Built as `make test` builds it: what is there is not built again.
 prove-kills: ## kill -9 the binaries under load, then compare what the vendors hold (KILLS=20 ENTRIES=500 SEED=n)
-	$(CARGO) build --workspace --bins --tests --locked
-	target/debug/prove-kills --kills $(or $(KILLS),20) --entries $(or $(ENTRIES),500) $(if $(SEED),--seed $(SEED))
+	$(CARGO) $(BUILD_ALL)
+	$(BUILT)/prove-kills --kills $(or $(KILLS),20) --entries $(or $(ENTRIES),500) $(if $(SEED),--seed $(SEED))
 
 prove-seeds: ## play the simulation with many seeds; DEFECTS=n also looks for planted defects (SEEDS=300 FIRST=1)
-	$(CARGO) build --workspace --bins --tests --locked
-	target/debug/prove-seeds --seeds $(or $(SEEDS),300) --first $(or $(FIRST),1) --defects $(or $(DEFECTS),0)
+	$(CARGO) $(BUILD_ALL)
+	$(BUILT)/prove-seeds --seeds $(or $(SEEDS),300) --first $(or $(FIRST),1) --defects $(or $(DEFECTS),0)
 
 prove-outage: ## the ERP down under load: calls in vain, and how soon all is done (MINUTES=10)
 	OUTAGE_SECONDS=$$(( $(or $(MINUTES),1) * 60 )) $(CARGO) test --locked -p end-to-end --test it -- --nocapture outage::

@@ -15,8 +15,8 @@ pub trait Authorizer: Send + Sync {
     /// When no credentials can be had; the request is not sent.
     async fn authorize(&self, request: &mut Request) -> Result<()>;
 
-    /// The system answered 401 to this request as it was authorized: forget what it was authorized with. The request
-    /// is authorized and sent once more after this.
+    /// The system answered 401 to this request as it was authorized: forget what it was authorized with. The first time
+    /// the request is authorized and sent once more after this.
     async fn refuse(&self, refused: &Request);
 }
 

@@ -176,7 +176,11 @@ impl HttpClient {
         authorizer.refuse(&authorized).await;
         let mut again = request.clone();
         authorizer.authorize(&mut again).await?;
-        self.send_once(&again, url).await
+        let response = self.send_once(&again, url).await?;
+        if response.status == StatusCode::UNAUTHORIZED {
+            authorizer.refuse(&again).await;
+        }
+        Ok(response)
     }
 
     async fn send_once(&self, request: &Request, url: &Url) -> Result<Response> {

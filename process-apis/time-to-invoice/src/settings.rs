@@ -98,7 +98,7 @@ pub struct Intake {
     /// `milestones/changes`.
     #[validate(nested)]
     pub milestones: FeedSettings,
-    /// Days back that the sweep lists again.
+    /// Days back that the sweep lists again, with every older day whose lines moved within them.
     #[validate(range(min = 1, max = 400))]
     pub sweep_days: u32,
     /// Hours between two sweeps.

@@ -38,6 +38,13 @@ struct Part {
 }
 
 impl Part {
+    fn one_day(day: NaiveDate) -> Self {
+        Self {
+            from: day,
+            to: Some(day),
+        }
+    }
+
     fn holds(&self, day: NaiveDate) -> bool {
         self.from <= day && self.to.is_none_or(|to| day <= to)
     }
@@ -87,10 +94,12 @@ async fn compare_expenses(ctx: &Ctx, sweep: &mut Sweep) -> Result<()> {
 async fn asked_for<T: Source>(ctx: &Ctx, sweep: &Sweep) -> Result<()> {
     let place = format!("sweep {} {}", ctx.instance_id(), store::kind_word(T::KIND));
     let sweeping = Sweeping::<T>::begin(ctx.services(), &sweep.connection).await?;
-    sweeping.over(&place, sweep.from, Some(sweep.to)).await
+    let parts = sweeping.parts(sweep.from, Some(sweep.to));
+    sweeping.over(&place, parts).await
 }
 
-/// Compares the work of so many days back, and everything dated later.
+/// Compares the work of so many days back and everything dated later; and older days whose lines moved within that time,
+/// for work that is entered late changes late.
 ///
 /// # Errors
 /// The PSA does not answer, or cannot list; failures of the database.
@@ -104,7 +113,8 @@ pub(crate) async fn recent<T: Source>(
     let from = today.checked_sub_days(Days::new(days.into())).unwrap_or(today);
     let place = format!("sweep {connection} {} stands", store::kind_word(T::KIND));
     let sweeping = Sweeping::<T>::begin(services, connection).await?;
-    sweeping.over(&place, from, None).await?;
+    let parts = sweeping.recent_parts(from).await?;
+    sweeping.over(&place, parts).await?;
     intake::note_sweep(&services.db, connection, T::KIND, now).await
 }
 
@@ -129,18 +139,18 @@ impl<'a, T: Source> Sweeping<'a, T> {
         })
     }
 
-    /// Compares the days from one on; `place` names where an interrupted comparison stands.
-    async fn over(&self, place: &str, from: NaiveDate, to: Option<NaiveDate>) -> Result<()> {
+    /// Compares days, the earliest first; `place` names where an interrupted comparison stands.
+    async fn over(&self, place: &str, mut parts: Vec<Part>) -> Result<()> {
         let db = &self.services.db;
         let name = place.to_owned();
         let stood = db
             .read(move |tx| Box::pin(async move { cursors::get(tx, &name).await }))
             .await?;
         let stood: Option<NaiveDate> = stood.and_then(|text| text.parse().ok());
-        let begin = stood
-            .filter(|day| *day > from && to.is_none_or(|to| *day <= to))
-            .unwrap_or(from);
-        for part in self.parts(begin, to) {
+        if let Some(done) = stood.and_then(|day| parts.iter().position(|part| part.from >= day)) {
+            parts.drain(..done);
+        }
+        for part in parts {
             self.compare(part).await?;
             let (name, next) = (place.to_owned(), part.to.and_then(|to| to.succ_opt()));
             let next = next.map_or_else(String::new, |day| day.to_string());
@@ -150,9 +160,13 @@ impl<'a, T: Source> Sweeping<'a, T> {
         Ok(())
     }
 
+    fn lists_by_day(&self) -> bool {
+        self.filters.contains(&Filter::Date)
+    }
+
     /// Day by day where the PSA can list by day; else all at once.
     fn parts(&self, from: NaiveDate, to: Option<NaiveDate>) -> Vec<Part> {
-        if !self.filters.contains(&Filter::Date) {
+        if !self.lists_by_day() {
             return vec![Part { from, to }];
         }
         let today = canonical_model::clock::now().date_naive();
@@ -160,10 +174,7 @@ impl<'a, T: Source> Sweeping<'a, T> {
         let mut parts: Vec<Part> = from
             .iter_days()
             .take_while(|day| *day <= last)
-            .map(|day| Part {
-                from: day,
-                to: Some(day),
-            })
+            .map(Part::one_day)
             .collect();
         if let (None, Some(behind)) = (to, last.succ_opt()) {
             parts.push(Part {
@@ -172,6 +183,21 @@ impl<'a, T: Source> Sweeping<'a, T> {
             });
         }
         parts
+    }
+
+    /// The days from one on, and before them each day that has a live line which moved since then.
+    async fn recent_parts(&self, from: NaiveDate) -> Result<Vec<Part>> {
+        let (connection, kind) = (self.connection.to_owned(), T::KIND);
+        let late = self.services.db.read(move |tx| {
+            Box::pin(async move { reversal::days_that_moved(tx, &connection, kind, from).await })
+        });
+        let late = late.await?;
+        if !self.lists_by_day() {
+            return Ok(self.parts(late.first().copied().unwrap_or(from), None));
+        }
+        let mut parts: Vec<Part> = late.into_iter().map(Part::one_day).collect();
+        parts.extend(self.parts(from, None));
+        Ok(parts)
     }
 
     async fn compare(&self, part: Part) -> Result<()> {
@@ -203,7 +229,7 @@ impl<'a, T: Source> Sweeping<'a, T> {
 
     /// Takes in everything that is approved; its ids.
     async fn list(&self, part: Part) -> Result<HashSet<String>> {
-        let by_day = self.filters.contains(&Filter::Date);
+        let by_day = self.lists_by_day();
         let mut query = ListQuery {
             limit: Some(PAGE),
             state: self

@@ -236,7 +236,11 @@ pub(crate) fn adds_up(shared: &Shared, firm: &Firm, lines: &[Line], netsuite: &N
             .filter(|line| !matches!(line.state.as_str(), "reversed" | "withdrawn"))
             .collect();
         let states: Vec<&str> = own.iter().map(|line| line.state.as_str()).collect();
-        let waits = |line: &&Line| matches!(line.state.as_str(), "excepted" | "skipped" | "reversing");
+        let left_out = shared.lock().is_left_out(&source.id);
+        let stands = |line: &Line| left_out && line.state == "posted";
+        let waits = |line: &&Line| {
+            matches!(line.state.as_str(), "excepted" | "skipped" | "reversing") || stands(line)
+        };
         match &source.approved {
             Some(said) => {
                 approved += said.quantity;
@@ -246,6 +250,9 @@ pub(crate) fn adds_up(shared: &Shared, firm: &Firm, lines: &[Line], netsuite: &N
                     continue;
                 };
                 accounted += said.quantity;
+                if stands(line) {
+                    continue;
+                }
                 if line.state == "posted" {
                     posted(shared, source, said, line, quantity, firm);
                 } else if !waits(line) {

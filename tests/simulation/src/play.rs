@@ -25,6 +25,8 @@ use crate::wire::Network;
 const PSA: &str = "psa/main";
 /// Tries of the desk for one exception, after the faults have stopped.
 const DESK_TRIES: u32 = 3;
+/// Name of the process that takes something out of the books.
+const REVERSAL: &str = "work-reversal";
 /// Rounds in which everything has to come to rest.
 const ROUNDS: u32 = 60;
 
@@ -84,7 +86,6 @@ struct Play {
     firm: Firm,
     db: Database,
     api: Arc<ByHand>,
-    turns: u64,
     /// Positions in the write logs of the ERP and the PSA.
     seen: [u64; 2],
     tries: BTreeMap<CanonicalId, u32>,
@@ -119,7 +120,6 @@ impl Play {
             firm,
             db,
             api,
-            turns: 0,
             seen: [0, 0],
             tries: BTreeMap::new(),
             _folder: folder,
@@ -330,8 +330,12 @@ impl Play {
                 .engine()
                 .resolve_exception(exception.id, resolution, "nora")
                 .await;
-            self.shared
-                .trace(format!("decided {} {}", exception.failure.code, decided.is_ok()));
+            let how = if skip { "skips" } else { "tries again" };
+            let (code, taken) = (&exception.failure.code, decided.is_ok());
+            self.shared.trace(format!("{how} {code} {taken}"));
+            if skip && taken && exception.process == REVERSAL {
+                self.shared.lock().left_out.insert(exception.business_key);
+            }
         }
         self.after_turn("decides").await;
     }
@@ -384,7 +388,7 @@ impl Play {
 
     /// Notes what a turn did, and checks what can be checked at once.
     async fn after_turn(&mut self, name: &str) {
-        self.turns += 1;
+        self.shared.lock().turns += 1;
         self.shared
             .trace(format!("{} {name}", clock::now().timestamp_millis()));
         let stores = [self.netsuite.store(), self.kantata.store()];
@@ -431,7 +435,7 @@ impl Play {
             seed: self.seed,
             trace,
             lines,
-            turns: self.turns,
+            turns: state.turns,
             fired: state.fired.clone(),
             violations: state.violations(),
             sources: (self.firm.sources.len(), approved),

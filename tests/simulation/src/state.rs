@@ -28,8 +28,12 @@ pub(crate) struct State {
     /// How often each point fired.
     pub(crate) fired: BTreeMap<String, u64>,
     pub(crate) violations: Vec<Violation>,
-    /// Tokens that were refused, by who refused them.
-    pub(crate) refused: BTreeSet<String>,
+    /// Turns that are over.
+    pub(crate) turns: u64,
+    /// Tokens that were refused, by who refused them, and in which turn.
+    pub(crate) refused: BTreeMap<String, u64>,
+    /// Business keys of reversals that a person left out: what is posted stands, whatever the PSA says.
+    pub(crate) left_out: BTreeSet<String>,
     /// The instance that the worker whose turn it is holds.
     pub(crate) held: Option<CanonicalId>,
     /// Another worker has taken that instance over.
@@ -66,7 +70,9 @@ impl Shared {
             weather,
             fired: BTreeMap::new(),
             violations: Vec::new(),
-            refused: BTreeSet::new(),
+            turns: 0,
+            refused: BTreeMap::new(),
+            left_out: BTreeSet::new(),
             held: None,
             usurped: false,
             answered: false,
@@ -107,6 +113,12 @@ impl State {
     /// Whether something happens that happens so often in ten thousand.
     pub(crate) fn chance(&mut self, in_ten_thousand: u32) -> bool {
         self.below(10_000) < in_ten_thousand
+    }
+
+    /// Whether a person left out a reversal of this source.
+    pub(crate) fn is_left_out(&self, source_id: &str) -> bool {
+        let mut keys = self.left_out.iter();
+        keys.any(|key| key.split(' ').any(|word| word == source_id))
     }
 
     /// A fault point fires.

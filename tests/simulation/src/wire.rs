@@ -231,9 +231,12 @@ impl Network {
             .and_then(|value| value.to_str().ok());
         let shown = token.filter(|_| port != self.house.port("kantata"));
         let shown = shown.map(|token| format!("{port} {token}"));
-        let used_again = shown
-            .as_ref()
-            .is_some_and(|shown| self.shared.lock().refused.contains(shown));
+        // What was on its way already when its token was refused is no use of it.
+        let used_again = shown.as_ref().is_some_and(|shown| {
+            let state = self.shared.lock();
+            let refused_in = state.refused.get(shown);
+            refused_in.is_some_and(|turn| *turn < state.turns)
+        });
         if used_again {
             let what = format!(
                 "{} {} with a token that was refused",
@@ -246,7 +249,9 @@ impl Network {
         if let (Ok(answer), Some(shown)) = (&result, shown)
             && answer.status == StatusCode::UNAUTHORIZED
         {
-            self.shared.lock().refused.insert(shown);
+            let mut state = self.shared.lock();
+            let turn = state.turns;
+            state.refused.entry(shown).or_insert(turn);
         }
         result
     }

@@ -1,5 +1,6 @@
 //! Tokens: fetched once for many, renewed after a 401, never without end.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -100,7 +101,7 @@ async fn fifty_writes_on_an_expired_token_refresh_it_once_and_are_each_applied_o
 }
 
 #[tokio::test]
-async fn a_second_401_is_the_answer() {
+async fn a_second_401_is_the_answer_and_its_token_is_not_used_again() {
     let peer = Peer::always(Reply::status(401)).await;
     let (cache, fetched) = counting(3600);
     let client = peer.client().with_authorizer(cache);
@@ -110,6 +111,13 @@ async fn a_second_401_is_the_answer() {
         .unwrap();
     assert_eq!(answer.status, 401);
     assert_eq!((peer.received().len(), fetched.load(Ordering::SeqCst)), (2, 2));
+    client
+        .send(Request::post_json("/records", &json!({})))
+        .await
+        .unwrap();
+    let received = peer.received();
+    let tokens: BTreeSet<_> = received.iter().map(|r| r.header("authorization")).collect();
+    assert_eq!((received.len(), tokens.len()), (4, 4), "{tokens:?}");
 }
 
 fn credentials(issuer: &Peer) -> ClientCredentials {

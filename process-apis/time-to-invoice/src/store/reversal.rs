@@ -5,7 +5,7 @@
 //! transaction that records the reversal: a source never has two live postings.
 
 use canonical_model::{CanonicalId, Money, Result, SourceKind};
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use persistence::{Row, Tx, args};
 
 use crate::line::{PostingLine, Work};
@@ -312,4 +312,28 @@ pub async fn live_sources(
     let values = args![connection, kind_word(kind), from, to, after, limit];
     let rows = tx.all(LIVE, values).await?;
     rows.iter().map(|row| row.text("source_id")).collect()
+}
+
+const MOVED: &str = "SELECT DISTINCT day FROM posting_lines
+    WHERE connection = $1 AND kind = $2 AND day < $3 AND changed_at >= $4 AND state NOT IN ('withdrawn', 'reversed')
+    ORDER BY day";
+
+/// Days before one that have a live line which was taken in, posted or changed since that day began.
+///
+/// # Errors
+/// Failures of the database.
+pub async fn days_that_moved(
+    tx: &mut Tx,
+    connection: &str,
+    kind: SourceKind,
+    since: NaiveDate,
+) -> Result<Vec<NaiveDate>> {
+    let values = args![
+        connection,
+        kind_word(kind),
+        since,
+        since.and_time(NaiveTime::MIN).and_utc()
+    ];
+    let rows = tx.all(MOVED, values).await?;
+    rows.iter().map(|row| row.date("day")).collect()
 }

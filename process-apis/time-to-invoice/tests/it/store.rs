@@ -697,3 +697,44 @@ async fn a_period_of_a_project_is_billed_once() {
         assert_eq!(begun, (true, false, true), "{engine}");
     }
 }
+
+#[actix_web::test]
+async fn old_days_whose_lines_moved_lately_are_swept_as_long_as_something_stands_on_them() {
+    for (name, db) in databases().await {
+        let old: NaiveDate = "2026-03-02".parse().unwrap();
+        arrive(
+            &db,
+            vec![
+                approved("1", hours("31", "2026-03-02")),
+                approved("2", hours("31", "2026-03-02")),
+                approved("3", hours("31", &Utc::now().date_naive().to_string())),
+            ],
+        )
+        .await;
+        let since = |day: NaiveDate| {
+            let db = db.clone();
+            async move {
+                write(&db, move |tx| {
+                    Box::pin(reversal::days_that_moved(tx, PSA, SourceKind::TimeEntry, day))
+                })
+                .await
+            }
+        };
+        let today = Utc::now().date_naive();
+        assert_eq!(since(today.pred_opt().unwrap()).await, [old], "{name}");
+        assert_eq!(since(old).await, [], "{name}: the sweep lists that day anyway");
+        assert_eq!(
+            since(today.succ_opt().unwrap()).await,
+            [],
+            "{name}: nothing moved"
+        );
+        arrive(&db, vec![told("1", News::Deleted)]).await;
+        assert_eq!(since(today.pred_opt().unwrap()).await, [old], "{name}");
+        arrive(&db, vec![told("2", News::NotApproved)]).await;
+        assert_eq!(
+            since(today.pred_opt().unwrap()).await,
+            [],
+            "{name}: nothing stands there"
+        );
+    }
+}

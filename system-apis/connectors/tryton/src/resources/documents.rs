@@ -1,7 +1,7 @@
 //! Making documents (`account.invoice`): a draft that carries our key, tied to what it charges for, then posted.
 //!
 //! No field of an invoice is unique, so that our key is kept single by looking before and after. A draft is nothing that
-//! is done: no look-up finds it, the next write under the key takes it away and begins anew, and a document that Tryton
+//! is done: nobody is shown it, the next write under the key takes it away and begins anew, and a document that Tryton
 //! refuses to post leaves none behind.
 
 use std::collections::BTreeMap;
@@ -63,6 +63,12 @@ async fn carrying(shared: &Shared, kind: Kind, key: &str) -> Result<Vec<Record>>
 
 fn is_draft(record: &Record) -> bool {
     record.text("state").as_deref() == Some(DRAFT)
+}
+
+/// Whether it is a draft of ours: under way, or left where an answer was lost, and soon gone or posted. A draft of people
+/// carries no key and is a record as any other.
+pub(crate) fn is_unfinished(record: &Record) -> bool {
+    is_draft(record) && tag_of(record).get("key").is_some()
 }
 
 fn done(record: &Record, created: bool) -> Result<Written> {

@@ -15,7 +15,7 @@ use super::{By, Noun, Shared, Table, Writing, plain};
 use crate::client::Search;
 use crate::directory::Lookups;
 use crate::mapping::check_entity;
-use crate::mapping::document::{DRAFT, FIELDS, Kind, Line, line_values, tag, tag_of};
+use crate::mapping::document::{FIELDS, Kind, Line, line_values, tag, tag_of};
 use crate::mapping::invoice::to_expense;
 use crate::tag;
 use crate::wire::{Record, date, id_of};
@@ -68,8 +68,7 @@ impl Noun for Expenses {
     }
 
     fn matches(&self, record: &Record, by: FindBy, value: &str) -> bool {
-        by != FindBy::EffectKey
-            || (self.key(record).as_deref() == Some(value) && record.text("state").as_deref() != Some(DRAFT))
+        by != FindBy::EffectKey || self.key(record).as_deref() == Some(value)
     }
 
     fn key(&self, record: &Record) -> Option<String> {
@@ -118,6 +117,9 @@ impl Noun for Expenses {
     }
 
     fn map(&self, record: &Record, lookups: &Lookups, charged: &Charged) -> Result<Option<Expense>> {
+        if documents::is_unfinished(record) {
+            return Ok(None);
+        }
         to_expense(record, lookups, charged.get(&record.id()?).copied()).map(Some)
     }
 

@@ -17,7 +17,7 @@ use crate::client::Search;
 use crate::directory::Lookups;
 use crate::mapping::check_entity;
 use crate::mapping::document::{
-    DRAFT, FIELDS, Kind, Line, TimeByLine, line_values, priced, product_of, sources_text, tag, tag_of,
+    FIELDS, Kind, Line, TimeByLine, line_values, priced, product_of, sources_text, tag, tag_of,
 };
 use crate::mapping::invoice::{to_credit_note, to_invoice};
 use crate::tag;
@@ -45,10 +45,8 @@ fn condition(by: FindBy, value: &str) -> Vec<Value> {
     }
 }
 
-/// Only what is made to its end is found.
 fn matches(record: &Record, by: FindBy, value: &str) -> bool {
-    by != FindBy::EffectKey
-        || (tag_of(record).get("key") == Some(value) && record.text("state").as_deref() != Some(DRAFT))
+    by != FindBy::EffectKey || key(record).as_deref() == Some(value)
 }
 
 fn key(record: &Record) -> Option<String> {
@@ -130,6 +128,9 @@ impl Noun for Invoices {
     }
 
     fn map(&self, record: &Record, lookups: &Lookups, time: &TimeByLine) -> Result<Option<Invoice>> {
+        if documents::is_unfinished(record) {
+            return Ok(None);
+        }
         to_invoice(record, lookups, time, &self.0.settings).map(Some)
     }
 
@@ -226,6 +227,9 @@ impl Noun for CreditNotes {
     }
 
     fn map(&self, record: &Record, lookups: &Lookups, corrected: &Corrected) -> Result<Option<CreditNote>> {
+        if documents::is_unfinished(record) {
+            return Ok(None);
+        }
         let invoice = origin(record).and_then(|line| corrected.get(&line).copied());
         to_credit_note(record, lookups, invoice, &self.0.settings).map(Some)
     }

@@ -1,7 +1,9 @@
 //! Tryton commits and the answer is lost: the outcome is unknown, our key tells what is there, and sending the same write
 //! again makes no second record.
 
-use canonical_model::{CreditNote, Currency, FindBy, RecordRef, Resource, SourceKind, Write};
+use canonical_model::{
+    CreditNote, Currency, FindBy, ListQuery, RecordRef, Resource, SourceKind, Sourced, Write,
+};
 use rust_decimal::dec;
 use serde_json::json;
 use system_ports::{Collection, ErpPort};
@@ -10,6 +12,20 @@ use crate::proxy::{Fault, Proxy};
 use crate::{
     Books, account, create, eur, expense, invoice, line, project, task, time, today, try_write, write,
 };
+
+/// How often a record with this key is listed, and how often the feed of changes has it.
+async fn shown_under<T: Resource>(collection: &dyn Collection<T>, key: &str) -> [usize; 2] {
+    let under = |records: Vec<Sourced<T>>| {
+        let keys = records.into_iter().map(|record| record.effect_key);
+        keys.filter(|known| known.as_deref() == Some(key)).count()
+    };
+    let listed = collection.list(&ListQuery::default()).await.unwrap();
+    assert_eq!(listed.next_cursor, None, "one page has them all");
+    let changed = collection.changes(None, 500).await.unwrap();
+    assert!(!changed.more, "one page has them all");
+    let changed = changed.items.into_iter().filter_map(|change| change.record);
+    [under(listed.items), under(changed.collect())]
+}
 
 /// One write whose answer to `method` is lost. `finished` says that the record is then all that it shall be.
 async fn is_there_once<T: Resource>(
@@ -31,6 +47,12 @@ async fn is_there_once<T: Resource>(
     assert_eq!(proxy.fired(), 1, "{method}");
     let found = collection.find(FindBy::EffectKey, &key).await.unwrap();
     assert_eq!(found.len(), usize::from(finished), "{method}: {found:?}");
+    let shown = shown_under(collection, &key).await;
+    assert_eq!(
+        shown,
+        [usize::from(finished); 2],
+        "{method}: listed, and in the feed"
+    );
     let again = write(collection, &key, record).await;
     let found = collection.find(FindBy::EffectKey, &key).await.unwrap();
     assert_eq!(found.len(), 1, "{method}: {found:?}");
