@@ -11,6 +11,13 @@ BUILT := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 TRYTON := .tryton$(if $(TRYTON_DATABASE_URI),-postgresql)
 TRYTON_DATA := ./data-tryton$(if $(TRYTON_DATABASE_URI),/postgresql)
 
+# One story of tests/it, built as `make test` builds it where nextest is there, with what it prints.
+define story
+if $(CARGO) nextest --version >/dev/null 2>&1; then \
+ $(CARGO) nextest run --workspace --locked --no-capture -E 'package(end-to-end) & test(/^$(1)::/)'; \
+ else $(CARGO) test --locked -p end-to-end --test it -- --nocapture $(1)::; fi
+endef
+
 .PHONY: help run run-tryton demo-reset test test-tryton check fmt openapi clients contract-test prove-kills prove-seeds prove-outage prove-group bench
 
 help: ## this list
@@ -64,10 +71,10 @@ prove-seeds: ## play the simulation with many seeds; DEFECTS=n also looks for pl
 	$(BUILT)/prove-seeds --seeds $(or $(SEEDS),300) --first $(or $(FIRST),1) --defects $(or $(DEFECTS),0)
 
 prove-outage: ## the ERP down under load: calls in vain, and how soon all is done (MINUTES=10)
-	OUTAGE_SECONDS=$$(( $(or $(MINUTES),1) * 60 )) $(CARGO) test --locked -p end-to-end --test it -- --nocapture outage::
+	@export OUTAGE_SECONDS=$$(( $(or $(MINUTES),1) * 60 )); $(call story,outage)
 
 prove-group: ## many entries that wait for one mapping: one group, one fix, each posted once (ENTRIES=50000)
-	GROUP_ENTRIES=$(or $(ENTRIES),5000) $(CARGO) test --locked -p end-to-end --test it -- --nocapture groups::
+	@export GROUP_ENTRIES=$(or $(ENTRIES),5000); $(call story,groups)
 
 bench: ## how fast the engine is on this machine
 	$(CARGO) run --release --locked -p process-engine --example throughput

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use canonical_model::{Failure, Result, clock};
+use canonical_model::{Failure, Result, WriteResult, clock};
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
@@ -13,13 +13,15 @@ use crate::state::{Entry, State, Turn};
 use crate::{CircuitSettings, Pause};
 
 /// The code of a call that was not sent because its connection is paused.
-const PAUSED: &str = "connection_paused";
+pub(crate) const PAUSED: &str = "connection_paused";
 /// The code of a call that was not sent because enough work waits for its connection.
 const BUSY: &str = "connection_busy";
 /// Codes that say of the system, not of a record in it, that it cannot be used now.
-const DOWN: [&str; 9] = [
+const DOWN: [&str; 10] = [
     "api_unavailable",
     "connection_failed",
+    // Said by the API in front of the system, which asks it for everybody.
+    PAUSED,
     "no_answer",
     "own_limit_reached",
     "request_timed_out",
@@ -47,6 +49,23 @@ impl News {
         } else {
             Self::Alive
         }
+    }
+
+    /// What the results of a batch say: that the system is down, where each of them is a failure that does.
+    #[must_use]
+    pub fn of_batch(results: &[WriteResult]) -> Self {
+        let mut down: Option<Failure> = None;
+        for result in results {
+            let news = result.failure.as_ref().map(Self::of);
+            let Some(Self::Down(failure)) = news else {
+                return Self::Alive;
+            };
+            let longer = |known: &Failure| failure.retry_after_ms > known.retry_after_ms;
+            if down.as_ref().is_none_or(longer) {
+                down = Some(failure);
+            }
+        }
+        down.map_or(Self::Alive, Self::Down)
     }
 }
 

@@ -6,6 +6,7 @@ use canonical_model::{CanonicalId, Failure};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::circuits::PAUSED;
 use crate::{CircuitSettings, News};
 
 /// A connection that is not called for a while.
@@ -187,8 +188,15 @@ impl State {
 }
 
 /// The pause doubles up to a limit and is spread below it, so that many do not come back at once; a system's own wish is
-/// granted.
+/// granted. The API in front of a system lets one call through when it says, so that all of its callers come back then.
 fn length(settings: &CircuitSettings, doublings: u32, failure: &Failure) -> TimeDelta {
+    let wish = failure
+        .retry_after_ms
+        .unwrap_or_default()
+        .min(settings.longest_wish_ms);
+    if failure.code == PAUSED {
+        return millis(wish.max(1));
+    }
     let longest = settings
         .first_pause_ms
         .saturating_mul(1 << doublings.min(20))
@@ -196,8 +204,7 @@ fn length(settings: &CircuitSettings, doublings: u32, failure: &Failure) -> Time
         .max(1);
     let (_, random) = CanonicalId::generate().0.as_u64_pair();
     let ours = longest - random % (longest / 4 + 1);
-    let wish = failure.retry_after_ms.unwrap_or_default();
-    millis(ours.max(wish.min(settings.longest_wish_ms)))
+    millis(ours.max(wish))
 }
 
 /// A span of time, cut where it is longer than any calendar.
@@ -399,5 +406,18 @@ mod tests {
         bench.state.holders = 1;
         assert_eq!(bench.state.room(bench.now, &bench.settings, 2), 1);
         assert!(matches!(bench.enter(Some(2)), Entry::Through { .. }));
+    }
+
+    #[test]
+    fn who_calls_an_api_that_asks_for_everybody_comes_back_when_it_says() {
+        let mut bench = Bench::new();
+        let told = |ms| News::Down(Failure::transient(PAUSED, "not now").retry_after_ms(ms));
+        assert_eq!(bench.call(told(20_000)).1, Some(Turn::Paused));
+        bench.wait(19_999);
+        assert!(matches!(bench.enter(None), Entry::Paused(_)));
+        bench.wait(1);
+        assert_eq!(bench.call(told(300)).1, Some(Turn::StillPaused));
+        bench.wait(300);
+        assert!(matches!(bench.call(News::Alive), (true, Some(Turn::Resumed(_)))));
     }
 }

@@ -262,7 +262,9 @@ impl<T: Resource> Remote<T> {
     ) -> Result<Vec<WriteResult>> {
         // The effect keys keep the writes single; this names the call.
         let request = request.header("idempotency-key", Uuid::now_v7().to_string());
-        let Results { results } = self.call(request, news_of).await?;
+        let Results { results } = self
+            .call(request, |answer: &Results| News::of_batch(&answer.results))
+            .await?;
         if results.iter().map(|result| &result.key).eq(keys) {
             return Ok(results);
         }
@@ -271,22 +273,6 @@ impl<T: Resource> Remote<T> {
             .at(self.connection.clone())
             .outcome_unknown())
     }
-}
-
-/// A batch of which nothing came through says that the system is down, where each of its failures does.
-fn news_of(answer: &Results) -> News {
-    let mut down = None;
-    for result in &answer.results {
-        let news = result.failure.as_ref().map(News::of);
-        let Some(News::Down(failure)) = news else {
-            return News::Alive;
-        };
-        let longer = |known: &Failure| failure.retry_after_ms > known.retry_after_ms;
-        if down.as_ref().is_none_or(longer) {
-            down = Some(failure);
-        }
-    }
-    down.map_or(News::Alive, News::Down)
 }
 
 fn single(results: Vec<WriteResult>) -> Result<Written> {

@@ -6,7 +6,7 @@ use chassis::{Allowed, Caller};
 use serde::Deserialize;
 use system_ports::Verb;
 
-use crate::answers::{Answer, answer, correlated};
+use crate::answers::{Answer, answer};
 use crate::costs::View;
 use crate::permission::RecordsRead;
 use crate::query::{self, ChangesParams, FindParams, ListParams};
@@ -32,9 +32,7 @@ where
         let view = View::of::<T>(&allowed.caller)?;
         let opened = system.open::<T>(&name, Verb::List)?;
         let query = query::read::<ListParams>(&request)?.checked::<T>(opened.vendor, &opened.support)?;
-        let page = correlated(opened.collection.list(&query))
-            .await
-            .map_err(|f| opened.met(f))?;
+        let page = opened.ask(opened.collection.list(&query)).await?;
         Ok(Page {
             items: page.items.into_iter().map(|record| view.show(record)).collect(),
             next_cursor: page.next_cursor,
@@ -55,8 +53,8 @@ where
     let read = async {
         let view = View::of::<T>(&allowed.caller)?;
         let opened = system.open::<T>(&path.connection, Verb::Read)?;
-        let record = correlated(opened.collection.read(&path.id)).await;
-        record.map(|record| view.show(record)).map_err(|f| opened.met(f))
+        let record = opened.ask(opened.collection.read(&path.id)).await?;
+        Ok(view.show(record))
     };
     answer(read.await)
 }
@@ -76,8 +74,7 @@ where
         let opened = system.open::<T>(&name, Verb::Find)?;
         let FindParams { by, value } =
             query::read::<FindParams>(&request)?.checked::<T>(opened.vendor, &opened.support)?;
-        let found = correlated(opened.collection.find(by, &value)).await;
-        let found = found.map_err(|f| opened.met(f))?;
+        let found = opened.ask(opened.collection.find(by, &value)).await?;
         Ok(found.into_iter().map(|record| view.show(record)).collect())
     };
     answer(find.await)
@@ -109,13 +106,8 @@ where
     let view = View::of::<T>(caller)?;
     let opened = system.open::<T>(name, Verb::Changes)?;
     let params = query::read::<ChangesParams>(request)?;
-    let fetched = correlated(
-        opened
-            .collection
-            .changes(params.cursor.as_deref(), params.limit()?),
-    )
-    .await;
-    let fetched = fetched.map_err(|f| opened.met(f))?;
+    let (cursor, limit) = (params.cursor.as_deref(), params.limit()?);
+    let fetched = opened.ask(opened.collection.changes(cursor, limit)).await?;
     let show = |change: Change<T>| Change {
         record: change.record.map(|record| view.show(record)),
         failure: change.failure.map(|failure| opened.met(failure)),

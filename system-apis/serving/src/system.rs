@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use canonical_model::{ConnectionInfo, Failure, Resource, Result, SystemKind};
+use canonical_model::{ConnectionInfo, Failure, Resource, Result, SystemKind, WriteResult};
+use circuits::{Circuits, News};
 use system_ports::{Collection, Port, Support, Verb, not_supported};
 
 use crate::Has;
+use crate::answers::correlated;
 
 /// The connections of one kind of system. `P` is `dyn CrmPort`, `dyn ErpPort` or `dyn PsaPort`.
 pub struct System<P: ?Sized> {
     kind: SystemKind,
     connections: Arc<BTreeMap<String, Arc<P>>>,
+    /// A system that is down is asked once for all who call it, not once for each of them.
+    circuits: Circuits,
 }
 
 impl<P: ?Sized> Clone for System<P> {
@@ -19,6 +23,7 @@ impl<P: ?Sized> Clone for System<P> {
         Self {
             kind: self.kind,
             connections: Arc::clone(&self.connections),
+            circuits: self.circuits.clone(),
         }
     }
 }
@@ -39,6 +44,7 @@ impl<P: Port + ?Sized> System<P> {
         Ok(Self {
             kind,
             connections: Arc::new(by_name),
+            circuits: Circuits::default(),
         })
     }
 
@@ -87,6 +93,7 @@ impl<P: Port + ?Sized> System<P> {
             vendor: port.vendor(),
             collection,
             support,
+            circuits: &self.circuits,
         })
     }
 }
@@ -97,9 +104,29 @@ pub(crate) struct Opened<'c, T: Resource> {
     pub(crate) vendor: &'static str,
     pub(crate) collection: &'c dyn Collection<T>,
     pub(crate) support: Support,
+    circuits: &'c Circuits,
 }
 
 impl<T: Resource> Opened<'_, T> {
+    /// Asks the connector, unless its system is paused. Requests to the vendor carry the correlation id of this one.
+    pub(crate) async fn ask<A>(&self, call: impl Future<Output = Result<A>>) -> Result<A> {
+        let asked = self
+            .circuits
+            .call(&self.connection, correlated(call), |_| News::Alive);
+        asked.await.map_err(|failure| self.met(failure))
+    }
+
+    /// Has a batch written, unless the system is paused.
+    pub(crate) async fn have(
+        &self,
+        batch: impl Future<Output = Vec<WriteResult>>,
+    ) -> Result<Vec<WriteResult>> {
+        let call = async { Ok(correlated(batch).await) };
+        self.circuits
+            .call(&self.connection, call, |results| News::of_batch(results))
+            .await
+    }
+
     /// A failure of the connector says where it was met.
     pub(crate) fn met(&self, failure: Failure) -> Failure {
         if failure.source.is_some() {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use system_ports::Verb;
 use utoipa::ToSchema;
 
-use crate::answers::{Answer, answer, correlated};
+use crate::answers::{Answer, answer};
 use crate::batch::Batch;
 use crate::permission::RecordsWrite;
 use crate::{Has, Record, System};
@@ -49,7 +49,10 @@ where
     let batch = Batch::<Write<T>>::read(body.writes).map_err(Problem)?;
     let answered = match batch.sound() {
         [] => Vec::new(),
-        sound => correlated(opened.collection.write(sound)).await,
+        sound => opened
+            .have(opened.collection.write(sound))
+            .await
+            .map_err(Problem)?,
     };
     let results = batch.results(answered, &opened.connection);
     note(&opened.connection, T::NAME, "write", &results);
@@ -72,7 +75,10 @@ where
     let batch = Batch::<Link>::read(body.links).map_err(Problem)?;
     let answered = match batch.sound() {
         [] => Vec::new(),
-        sound => correlated(opened.collection.link(sound)).await,
+        sound => opened
+            .have(opened.collection.link(sound))
+            .await
+            .map_err(Problem)?,
     };
     let results = batch.results(answered, &opened.connection);
     note(&opened.connection, T::NAME, "link", &results);

@@ -101,6 +101,8 @@ fn server(twin: Arc<dyn Twin>, listener: TcpListener) -> std::io::Result<Server>
     })
     .workers(1)
     .on_connect(remember_socket)
+    // A twin that is busy answers late; it does not say 408, which its vendor would not.
+    .client_request_timeout(Duration::from_secs(60))
     .disable_signals()
     .shutdown_timeout(1)
     .listen(listener)?

@@ -275,6 +275,32 @@ async fn a_closed_period_stops_a_reversal_until_it_is_opened_answered_or_the_psa
 }
 
 #[actix_web::test]
+async fn who_skips_a_reversal_is_told_what_its_credit_note_took_off() {
+    let issuer = Issuer::start().await;
+    let (world, running) = posted(&issuer).await;
+    let desk = running.desk();
+    invoiced(&world, &running, &issuer, "b-1", 1).await;
+    let note = worked(480).note.unwrap();
+    world.systems().refused_notes.insert(note);
+    world.change::<TimeEntry>("1", None);
+    let stopped = exception(&desk, "vendor_refused").await;
+    assert_eq!(credits(&world).len(), 1, "the credit note comes first");
+    desk.resolve_exception(stopped.id, resolution(ResolutionAction::Skip, None), "accountant")
+        .await
+        .unwrap();
+    let asked = exception(&desk, "credit_note_not_reversible").await;
+    assert!(
+        asked.failure.message.contains("credit-notes-"),
+        "{}",
+        asked.failure.message
+    );
+    assert_eq!(asked.money_at_risk, Some(crate::records::euros(dec!(1200))));
+    become_(&running, &issuer, &[(1, "posted", 480)]).await;
+    assert_eq!(in_the_books(&world), BTreeMap::from([(DAY.to_owned(), 480)]));
+    running.stop().await;
+}
+
+#[actix_web::test]
 async fn an_erp_that_takes_no_reversals_leaves_them_to_a_person() {
     let issuer = Issuer::start().await;
     let (world, running) = posted(&issuer).await;

@@ -109,6 +109,36 @@ async fn a_write_that_the_connector_does_not_answer_is_in_doubt() {
 }
 
 #[tokio::test]
+async fn a_system_that_is_down_is_asked_once_for_all_its_callers() {
+    let office = Office::open().await;
+    let accounts = office.worker().collection::<Account>("main");
+    for n in 0..3 {
+        let down = [account(&format!("down-{n}"), "down")];
+        let results = accounts.write_all(&down).await.unwrap();
+        assert_eq!(results[0].failure.as_ref().unwrap().code, "timeout");
+    }
+    let somebody_else = office.worker();
+    let accounts = somebody_else.collection::<Account>("main");
+    let failure = accounts.read("1").await.unwrap_err();
+    assert_eq!(failure.code, "connection_paused");
+    let sound = [account("k-1", "Westgate")];
+    let failure = accounts.write_all(&sound).await.unwrap_err();
+    assert_eq!(
+        (failure.code.as_str(), failure.outcome, failure.source.as_deref()),
+        ("connection_paused", Outcome::NotApplied, Some("psa/main"))
+    );
+    let key = "k-1".parse::<EffectKey>().unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(failure.retry_after_ms.unwrap())).await;
+    assert_eq!(
+        accounts.find_by_key(&key).await.unwrap(),
+        None,
+        "nothing was sent"
+    );
+    let results = accounts.write_all(&sound).await.unwrap();
+    assert!(results[0].written.is_some());
+}
+
+#[tokio::test]
 async fn more_than_a_batch_is_sent_in_several() {
     let office = Office::open().await;
     let accounts = office.worker().collection::<Account>("main");
