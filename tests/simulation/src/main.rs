@@ -9,6 +9,9 @@ use canonical_model::simulation::Defect;
 use clap::Parser;
 use prove_seeds::{House, Outcome, play, points};
 
+/// Bytes: a caller, a system API and a vendor's twin are one inside the other here.
+const STACK: usize = 64 * 1024 * 1024;
+
 /// Plays the simulation with many seeds.
 #[derive(Debug, Clone, Parser)]
 struct Options {
@@ -81,7 +84,8 @@ fn many(
     let threads: Vec<_> = (0..options.threads.max(1))
         .map(|_| {
             let (next, all, end) = (Arc::clone(&next), Arc::clone(&all), seeds.end);
-            std::thread::spawn(move || {
+            let thread = std::thread::Builder::new().stack_size(STACK);
+            thread.spawn(move || {
                 within(async move {
                     let house = Arc::new(House::build().await?);
                     loop {
@@ -103,7 +107,7 @@ fn many(
         })
         .collect();
     for thread in threads {
-        thread
+        thread?
             .join()
             .map_err(|_| anyhow::anyhow!("a seed ended in a panic"))??;
     }
