@@ -95,6 +95,9 @@ fn many(
                         }
                         let outcome = play(&house, seed, planted, false).await?;
                         let found = planted.is_some() && !outcome.violations.is_empty();
+                        if planted.is_none() {
+                            tell(&outcome)?;
+                        }
                         all.lock()
                             .unwrap_or_else(PoisonError::into_inner)
                             .insert(seed, outcome);
@@ -130,6 +133,19 @@ fn within<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T>
     tokio::task::LocalSet::new().block_on(&runtime, work)
 }
 
+/// Says at once what a seed violated: thousands of seeds take an hour.
+fn tell(outcome: &Outcome) -> anyhow::Result<()> {
+    let mut out = std::io::stderr().lock();
+    for violation in outcome.violations.iter().take(4) {
+        let line = format!(
+            "seed {}: {}: {}",
+            outcome.seed, violation.invariant, violation.detail
+        );
+        write(&mut out, &line)?;
+    }
+    Ok(())
+}
+
 /// Prints what was seen; how many seeds failed.
 fn report(
     out: &mut impl std::io::Write,
@@ -144,21 +160,10 @@ fn report(
     for (point, count) in &fired {
         write(out, &format!("{count:>8}  {point}"))?;
     }
-    let failed: Vec<&Outcome> = outcomes
+    let failed = outcomes
         .iter()
         .filter(|outcome| !outcome.violations.is_empty())
-        .collect();
-    for outcome in failed.iter().take(20) {
-        for violation in outcome.violations.iter().take(4) {
-            write(
-                out,
-                &format!(
-                    "seed {}: {}: {}",
-                    outcome.seed, violation.invariant, violation.detail
-                ),
-            )?;
-        }
-    }
+        .count();
     let sum = |of: fn(&Outcome) -> usize| outcomes.iter().map(of).sum::<usize>();
     let turns: u64 = outcomes.iter().map(|outcome| outcome.turns).sum();
     let silent: Vec<&str> = fired
@@ -183,10 +188,10 @@ fn report(
             } else {
                 format!(" (not: {})", silent.join(", "))
             },
-            failed.len()
+            failed
         ),
     )?;
-    Ok(failed.len())
+    Ok(failed)
 }
 
 /// Plants each defect and looks for the first seed that finds it; how many were found.

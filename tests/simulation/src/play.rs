@@ -172,8 +172,11 @@ impl Play {
         self.shared.lock().faulty = false;
         self.firm.open_periods();
         self.firm.map_all();
-        for _ in 0..2 {
+        for day in 0..2 {
             self.come_to_rest().await;
+            if day == 0 {
+                self.nothing_is_left_to_the_sweep().await;
+            }
             simulation::advance(TimeDelta::hours(25));
             self.sweep().await;
         }
@@ -206,6 +209,18 @@ impl Play {
             "everything_comes_to_rest",
             format!("it still moves after {ROUNDS} rounds"),
         );
+    }
+
+    /// A feed that was read from its beginning does not tell again what was deleted: there the sweep is what finds it.
+    async fn nothing_is_left_to_the_sweep(&mut self) {
+        if self.shared.lock().fired.contains_key("feed.from_the_beginning") {
+            return;
+        }
+        self.firm.look();
+        match invariants::lines(&self.db).await {
+            Ok((lines, _)) => invariants::nothing_is_left_to_the_sweep(&self.shared, &self.firm, &lines),
+            Err(failure) => self.shared.violated("the_world_works", failure.to_string()),
+        }
     }
 
     /// Changes whenever anything does.
