@@ -2,7 +2,7 @@
 
 use canonical_model::{CanonicalId, Event};
 use chrono::{DateTime, Utc};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 
 use circuits::Circuits;
 use persistence::Database;
@@ -25,6 +25,8 @@ pub(crate) struct Core {
     pub(crate) circuits: Circuits,
     /// There may be instances that wait for a connection.
     pub(crate) anybody_held: AtomicBool,
+    /// When that was last looked up, in milliseconds: others put instances aside too.
+    pub(crate) held_seen_ms: AtomicI64,
     /// There may be an instance to work on.
     pub(crate) work: Notify,
     /// There may be a person's decision to carry out.

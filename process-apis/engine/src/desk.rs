@@ -7,7 +7,7 @@ use std::sync::Arc;
 use canonical_model::{
     CanonicalId, ExceptionCause, ExceptionRecord, Failure, Resolution, ResolutionAction, Result,
 };
-use persistence::{Tx, args, outbox};
+use persistence::{Row, Tx, args, outbox};
 use serde::Serialize;
 use serde_json::json;
 
@@ -19,6 +19,18 @@ use crate::work::{FORWARD, Work, json as text};
 
 /// Longest reason that a person can give.
 const LONGEST_REASON: usize = 2000;
+
+/// Steps at which instances wait with exceptions.
+macro_rules! waiting_at_sql {
+    ($which:literal) => {
+        concat!(
+            "SELECT DISTINCT i.process, i.version, i.step_index FROM engine_exceptions e
+            JOIN engine_instances i ON i.exception_id = e.id
+            WHERE e.closed_ms IS NULL AND i.direction = 'forward' AND ",
+            $which
+        )
+    };
+}
 
 /// Instances and exceptions as people see them, and what people decide. Who may decide what, and four eyes, is checked
 /// by the caller. Clones share it.
@@ -72,7 +84,7 @@ impl Desk {
     /// Decides about an exception. It is `retrying` from now on and carried out in the background.
     ///
     /// # Errors
-    /// Business `not_found`, `already_closed`, `already_retrying`, `reason_missing`, `answer_missing`.
+    /// Business `not_found`, `already_closed`, `already_retrying`, `reason_missing`, `answer_missing`, `step_needed`.
     pub async fn resolve_exception(
         &self,
         id: CanonicalId,
@@ -100,6 +112,10 @@ impl Desk {
         actor: &str,
     ) -> Result<ExceptionRecord> {
         check(resolution)?;
+        if resolution.action == ResolutionAction::Skip {
+            let at = tx.all(waiting_at_sql!("e.id = $1"), args![id]).await?;
+            self.may_skip(&at)?;
+        }
         let sql =
             "UPDATE engine_exceptions SET state = 'retrying', resolution = $2, resolver = $3, work_ms = $4,
                 work_token = NULL, work_tries = 0
@@ -157,6 +173,11 @@ impl Desk {
         actor: &str,
     ) -> Result<u64> {
         check(resolution)?;
+        if resolution.action == ResolutionAction::Skip {
+            let sql = waiting_at_sql!("e.cause_code = $1 AND e.cause_subject = $2");
+            let at = tx.all(sql, args![&cause.code, &cause.subject]).await?;
+            self.may_skip(&at)?;
+        }
         let sql = "UPDATE engine_exceptions SET state = 'retrying', resolution = $3, resolver = $4, work_ms = $5,
                 work_token = NULL, work_tries = 0
             WHERE cause_code = $1 AND cause_subject = $2 AND closed_ms IS NULL AND state IN ('open', 'assigned')";
@@ -334,6 +355,23 @@ impl Desk {
                 .event("decision.made", subject, correlation_id, decision),
         )
         .await
+    }
+
+    /// Refuses to skip steps whose findings later ones need.
+    fn may_skip(&self, at: &[Row]) -> Result<()> {
+        for row in at {
+            let outline = self.core.outline(&row.text("process")?, row.int("version")?);
+            let step =
+                outline.and_then(|outline| Some((outline.name, outline.step(row.int("step_index").ok()?)?)));
+            if let Some((process, step)) = step.filter(|(_, step)| step.needed) {
+                let message = format!(
+                    "{process} cannot go on without what {} finds: retry it, or take the work back",
+                    step.name
+                );
+                return Err(Failure::business("step_needed", message));
+            }
+        }
+        Ok(())
     }
 
     /// Why an exception could not be changed.

@@ -301,6 +301,7 @@ impl<Sv: Send + Sync + 'static> EngineBuilder<Sv> {
             outlines,
             circuits: self.circuits,
             anybody_held: true.into(),
+            held_seen_ms: 0.into(),
             work: Notify::new(),
             decisions: Notify::new(),
             moved: watch::Sender::new(0),

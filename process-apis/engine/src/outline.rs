@@ -23,6 +23,8 @@ pub(crate) struct StepOutline {
     /// Waits for the signal of this name.
     pub(crate) waits: bool,
     pub(crate) undo: bool,
+    /// Later steps need what it finds, so nobody skips it.
+    pub(crate) needed: bool,
     pub(crate) budget_ms: Option<u64>,
 }
 

@@ -24,6 +24,8 @@ use crate::work::json;
 
 /// Instances let go by one statement.
 const AT_ONCE: usize = 1000;
+/// Milliseconds between two looks for instances that another process has put aside, and may not be there to let go.
+const LOOK_FOR_OTHERS_EVERY_MS: i64 = 2_000;
 /// How often slow connections are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -134,9 +136,12 @@ async fn keep(core: &Arc<Core>, kept: &mut Vec<Pause>) -> Result<()> {
 
 /// Lets as many go on as their connections take, the longest waiting first.
 pub(crate) async fn let_go(core: &Arc<Core>) -> Result<()> {
-    if !core.anybody_held.swap(false, Ordering::SeqCst) {
+    let now = canonical_model::clock::now().timestamp_millis();
+    let seen = core.held_seen_ms.load(Ordering::SeqCst);
+    if !core.anybody_held.swap(false, Ordering::SeqCst) && now - seen < LOOK_FOR_OTHERS_EVERY_MS {
         return Ok(());
     }
+    core.held_seen_ms.store(now, Ordering::SeqCst);
     let names = core.db.read(|tx| {
         Box::pin(async move {
             let sql = "SELECT DISTINCT waits_for FROM engine_instances WHERE waits_for IS NOT NULL";

@@ -145,6 +145,15 @@ impl<St: State, Sv: Send + Sync + 'static> Process<St, Sv> {
         self
     }
 
+    /// Later steps need what the step before finds: a person can retry it or take the instance back, not skip it.
+    #[must_use]
+    pub fn needed(mut self) -> Self {
+        if let Some(outline) = self.outline.steps.last_mut() {
+            outline.needed = true;
+        }
+        self
+    }
+
     /// How long transient failures of the step before are retried, instead of the engine's setting.
     #[must_use]
     pub fn budget_ms(mut self, budget_ms: u64) -> Self {
@@ -192,6 +201,7 @@ impl<St: State, Sv: Send + Sync + 'static> Process<St, Sv> {
             name,
             waits,
             undo: false,
+            needed: false,
             budget_ms: None,
         });
         self.steps.push(Step { run, undo: None });

@@ -74,15 +74,30 @@ pub(crate) async fn lines(db: &Database) -> Result<(Vec<Line>, String)> {
     Ok((lines, told))
 }
 
-/// How many instances have something to do, now or later.
-pub(crate) async fn instances_at_work(db: &Database) -> Result<i64> {
+/// The instances that have something to do, now or later.
+pub(crate) async fn instances_at_work(db: &Database) -> Result<Vec<String>> {
     let rows = db.read(|tx| {
         Box::pin(async move {
-            let sql = "SELECT COUNT(*) AS instances FROM engine_instances WHERE due_ms IS NOT NULL";
-            tx.one(sql, args![]).await
+            let sql = "SELECT process, business_key, step_name, status, attempt, due_ms, waits_for FROM engine_instances
+                WHERE due_ms IS NOT NULL ORDER BY id";
+            tx.all(sql, args![]).await
         })
     });
-    rows.await?.map_or(Ok(0), |row| row.int("instances"))
+    let rows = rows.await?;
+    let texts = rows.iter().map(|row| {
+        let waits_for = row.opt_text("waits_for")?;
+        Ok(format!(
+            "{} of {} is {} in {}, try {}, due at {}{}",
+            row.text("process")?,
+            row.text("business_key")?,
+            row.text("status")?,
+            row.text("step_name")?,
+            row.int("attempt")?,
+            row.int("due_ms")?,
+            waits_for.map_or(String::new(), |name| format!(", waits for {name}"))
+        ))
+    });
+    texts.collect()
 }
 
 /// Instances that are tried again although a business rule refused them.

@@ -184,7 +184,7 @@ impl Play {
     }
 
     async fn come_to_rest(&mut self) {
-        let mut still = 0;
+        let (mut still, mut at_work) = (0, Vec::new());
         for _ in 0..ROUNDS {
             let before = self.position().await;
             self.shared.wait(61);
@@ -195,8 +195,8 @@ impl Play {
             self.carry_out().await;
             self.decide(100).await;
             self.carry_out().await;
-            let at_work = invariants::instances_at_work(&self.db).await.unwrap_or_default();
-            still = if self.position().await == before && at_work == 0 {
+            at_work = invariants::instances_at_work(&self.db).await.unwrap_or_default();
+            still = if self.position().await == before && at_work.is_empty() {
                 still + 1
             } else {
                 0
@@ -207,7 +207,7 @@ impl Play {
         }
         self.shared.violated(
             "everything_comes_to_rest",
-            format!("it still moves after {ROUNDS} rounds"),
+            format!("it still moves after {ROUNDS} rounds: {at_work:?}"),
         );
     }
 

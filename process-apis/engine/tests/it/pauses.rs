@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use canonical_model::{CanonicalId, EffectKey, Failure, Result, Written};
 use circuits::{CircuitSettings, Circuits, News};
-use persistence::Database;
+use persistence::{Database, args};
 use process_engine::{
     Engine, EngineSettings, InstanceState, PausedConnection, Process, RetrySettings, Start, State,
     StepContext,
@@ -259,5 +259,26 @@ async fn a_pause_and_those_who_wait_outlive_a_new_start() {
             "the end of a pause is kept too"
         );
         third.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn what_another_process_put_aside_is_let_go_when_that_is_gone() {
+    for (_, db) in databases().await {
+        let systems = Systems::new();
+        let engine = engine(&db, &systems).await;
+        let ids = start_many(&engine, "erp/main", 5).await;
+        // From here on this process has nobody who waits.
+        all_done(&engine, &ids).await;
+        let aside = db.write(|tx| {
+            Box::pin(async move {
+                let sql = "UPDATE engine_instances SET status = 'ready', due_ms = 1, ended_ms = NULL, step_index = 0,
+                    step_name = 'post', waits_for = 'erp/main'";
+                tx.execute(sql, args![]).await
+            })
+        });
+        assert_eq!(aside.await.unwrap(), 5);
+        all_done(&engine, &ids).await;
+        engine.stop().await;
     }
 }

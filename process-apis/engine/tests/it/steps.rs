@@ -260,6 +260,33 @@ async fn a_skipped_step_stays_visible_with_its_reason_and_can_be_done_by_replay(
 }
 
 #[tokio::test]
+async fn a_step_that_later_ones_need_is_not_skipped() {
+    for (_, db) in databases().await {
+        let world = Arc::new(World::default());
+        let refusal = Failure::business("role_not_mapped", "role 117 is not mapped");
+        world.will(Next::Refuse(refusal));
+        let process = Process::named("walk")
+            .step("one", one)
+            .step("asks", asks)
+            .needed()
+            .step("two", two);
+        let engine = engine(&db, &world, process).await;
+        let id = start(&engine, "walk", "deal-1", &Walk::default()).await;
+        assert_eq!(rest(&engine, id).await.state, InstanceState::Parked);
+        let parked = exception(&engine, id).await;
+        let skip = Resolution::skip(Some("not wanted"));
+        let refused = engine.resolve_exception(parked.id, skip.clone(), "anna").await;
+        assert_eq!(refused.unwrap_err().code, "step_needed");
+        let refused = engine.resolve_group(parked.cause.clone(), skip, "anna").await;
+        assert_eq!(refused.unwrap_err().code, "step_needed");
+        assert_eq!(exception(&engine, id).await.state, ExceptionState::Open);
+        let retried = resolve(&engine, id, decide(ResolutionAction::Retry)).await;
+        assert_eq!(retried.state, InstanceState::Done);
+        engine.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn a_signal_is_taken_once_whether_it_comes_early_or_late() {
     async fn approved(_: &Ctx, state: &mut Walk, by: String) -> Result<()> {
         state.seen.push(by);
