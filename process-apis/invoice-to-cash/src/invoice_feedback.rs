@@ -60,6 +60,7 @@ pub fn definition() -> Process<InvoiceFeedback, Services> {
     Process::named(NAME)
         .version(1)
         .step("load_invoice", load_invoice)
+        .needed()
         .step("find_parties", find_parties)
         .step("take_turn", take_turn)
         .undo(give_turn_back)

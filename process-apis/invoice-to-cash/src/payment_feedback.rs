@@ -37,6 +37,7 @@ pub fn definition() -> Process<PaymentFeedback, Services> {
     Process::named(NAME)
         .version(1)
         .step("load_payment", load_payment)
+        .needed()
         .step("find_parties", find_parties)
         .step("tell_fact", tell_fact)
         .owner("account_not_referenced", steward)
