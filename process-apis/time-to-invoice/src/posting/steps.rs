@@ -35,7 +35,8 @@ pub(super) async fn take_lines(_ctx: &Ctx, _batch: &mut Batch) -> Result<()> {
 
 /// Lines that a taken back or skipped step left on their way wait again: under their keys they are posted once, whatever
 /// became of the first try.
-pub(super) async fn give_back(ctx: &Ctx, _batch: &mut Batch) -> Result<()> {
+pub(super) async fn give_back(ctx: &Ctx, batch: &mut Batch) -> Result<()> {
+    adopt(ctx, batch).await?;
     let (batch, now) = (ctx.business_key().to_owned(), ctx.now());
     let wake = ctx.services().waiting.clone();
     ctx.on_commit(move |tx| {
@@ -242,6 +243,31 @@ fn in_the_terms_of_the_erp(line: &PostingLine, batch: &Batch, place: &Place) -> 
         Work::Time(entry) => draft::time_entry(entry, place, &batch.references).map(Work::Time),
         Work::Expense(expense) => draft::expense(expense, place, &batch.references).map(Work::Expense),
     }
+}
+
+/// Records lines that were posted although the step that posts them did not end: who gives them back unseen forgets what
+/// is in the books where their approval is withdrawn before they are posted again.
+async fn adopt(ctx: &Ctx, batch: &Batch) -> Result<()> {
+    let Some(place) = batch.place.clone() else {
+        return Ok(());
+    };
+    if !ctx.may_have_written("post_lines").await? {
+        return Ok(());
+    }
+    let (systems, erp) = (&ctx.services().systems, &place.connection);
+    let mut booked = Vec::new();
+    for line in lines_in_hand(ctx).await? {
+        let key = ctx.shared_key(&line.business_key());
+        let found = match batch.group.kind {
+            SourceKind::Expense => systems.collection::<Expense>(erp)?.find_by_key(&key).await?,
+            _ => systems.collection::<TimeEntry>(erp)?.find_by_key(&key).await?,
+        };
+        if let Some(written) = found {
+            let work = in_the_terms_of_the_erp(&line, batch, &place)?;
+            booked.push((line, work, written.id));
+        }
+    }
+    record(ctx, batch, &place, booked)
 }
 
 /// Records what is in the books, and tells it.

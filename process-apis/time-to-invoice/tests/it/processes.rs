@@ -242,6 +242,30 @@ async fn a_lost_answer_posts_and_charges_nothing_twice() {
 }
 
 #[actix_web::test]
+async fn what_was_posted_in_a_step_that_a_person_skips_or_takes_back_is_known() {
+    for action in [ResolutionAction::Skip, ResolutionAction::Compensate] {
+        let issuer = Issuer::start().await;
+        let world = world(&issuer, &by_time()).await;
+        (world.systems().lose_answers, world.systems().garble_look_ups) = (1, true);
+        world.change("1", Some(hours("31", "2026-11-03")));
+        let running = world.run(&issuer).await;
+        let unseen = exception(&running.desk(), "undecodable_answer").await;
+        assert_eq!(unseen.step, "post_lines");
+        world.systems().garble_look_ups = false;
+        let decision = resolution(action, None);
+        running
+            .desk()
+            .resolve_exception(unseen.id, decision, "accountant")
+            .await
+            .unwrap();
+        assert_eq!(settled(&running, &issuer).await, ["posted"]);
+        let sends = world.systems().sends.clone();
+        assert_eq!(sends.len(), 1, "{action:?}: {sends:?}");
+        running.stop().await;
+    }
+}
+
+#[actix_web::test]
 async fn a_closed_period_stops_the_lines_in_it_until_it_is_opened() {
     let issuer = Issuer::start().await;
     let world = world(&issuer, &by_time()).await;

@@ -39,6 +39,8 @@ pub(crate) struct Systems {
     pub(crate) marks: BTreeMap<String, String>,
     /// Keys whose next write happens and is answered with doubt.
     pub(crate) lose_answers: usize,
+    /// Look-ups in the ERP are answered with what nobody can read.
+    pub(crate) garble_look_ups: bool,
     /// Notes whose time the ERP refuses.
     pub(crate) refused_notes: BTreeSet<String>,
     pub(crate) period_state: Option<PeriodState>,
@@ -561,6 +563,9 @@ fn writes(collection: &str, body: &Value, systems: &mut Systems) -> Value {
 }
 
 fn found(collection: &str, query: &BTreeMap<String, String>, systems: &Systems) -> Value {
+    if systems.garble_look_ups {
+        return json!("neither here nor there");
+    }
     let key = query.get("value").cloned().unwrap_or_default();
     match systems.written.get(&(collection.to_owned(), key)) {
         None => json!([]),
