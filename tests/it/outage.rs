@@ -155,6 +155,7 @@ async fn an_erp_that_is_down_under_load_is_hardly_asked_and_all_is_done_when_it_
         })
         .await;
     // Said by the vendor, or by the system API that asks it for everybody: whoever notices first.
+    assert_eq!(paused["connection"], "erp/main", "{paused}");
     let code = text(&paused["failure"]["code"]);
     assert!(
         ["vendor_unavailable", "connection_paused"].contains(&code.as_str()),

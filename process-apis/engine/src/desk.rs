@@ -360,10 +360,12 @@ impl Desk {
     /// Refuses to skip steps whose findings later ones need.
     fn may_skip(&self, at: &[Row]) -> Result<()> {
         for row in at {
-            let outline = self.core.outline(&row.text("process")?, row.int("version")?);
-            let step =
-                outline.and_then(|outline| Some((outline.name, outline.step(row.int("step_index").ok()?)?)));
-            if let Some((process, step)) = step.filter(|(_, step)| step.needed) {
+            let (process, place) = (row.text("process")?, row.int("step_index")?);
+            let outline = self.core.outline(&process, row.int("version")?);
+            let needed = outline
+                .and_then(|outline| outline.step(place))
+                .filter(|step| step.needed);
+            if let Some(step) = needed {
                 let message = format!(
                     "{process} cannot go on without what {} finds: retry it, or take the work back",
                     step.name

@@ -226,8 +226,8 @@ fn difference(
     None
 }
 
-/// What the feeds tell is done when it is told, not only once a sweep finds it. A source
-/// whose reversal a person left out is not looked at.
+/// What the feeds tell is done when it is told, not only once a sweep finds it. A source whose reversal a person
+/// left out is not looked at.
 pub(crate) fn nothing_is_left_to_the_sweep(shared: &Shared, firm: &Firm, lines: &[Line]) {
     for source in firm.sources.iter().filter(|source| source.approved.is_none()) {
         let stands = lines
